@@ -18,29 +18,42 @@ export function endpointsKey(family: IpFamily, protocol: Protocol, portName: str
 
 /** Reads every slice once. A port without a number and FQDN slices give nothing. */
 export function endpointsOfSlices(slices: readonly EndpointSlice[], node: NodeContext): EndpointsByPort {
-  const merged = new Map<string, Map<string, Endpoint>>()
+  const byPort = new Map<string, Map<number, Map<string, Endpoint>>>()
   for (const slice of slices) {
     if (slice.addressType === 'FQDN' || slice.metadata.labels?.[HEADLESS_LABEL] !== undefined) continue
     for (const port of slice.ports) {
       if (!port.port) continue
-      for (const entry of slice.endpoints) {
-        const endpoint = toEndpoint(entry, port.port, node)
-        if (!endpoint) continue
-        const key = endpointsKey(familyOf(endpoint.address), port.protocol, port.name)
-        let endpoints = merged.get(key)
-        if (!endpoints) merged.set(key, (endpoints = new Map()))
-        merge(endpoints, endpoint)
-      }
+      const byNumber = entryOf(
+        byPort,
+        endpointsKey(slice.addressType, port.protocol, port.name),
+        newMap<number, Map<string, Endpoint>>,
+      )
+      const merged = entryOf(byNumber, port.port, newMap<string, Endpoint>)
+      for (const entry of slice.endpoints) merge(merged, toEndpoint(entry, port.port, slice.addressType, node))
     }
   }
-  return new Map(Array.from(merged, ([key, endpoints]) => [key, [...endpoints.values()]]))
+  return new Map(
+    Array.from(byPort, ([key, byNumber]) => [key, [...byNumber.values()].flatMap((merged) => [...merged.values()])]),
+  )
 }
 
-/** Endpoints of all ports whose slices carry them more than once: local wins, then the one that serves best. */
-function merge(endpoints: Map<string, Endpoint>, endpoint: Endpoint): void {
-  const key = `${endpoint.address} ${endpoint.port}`
-  const known = endpoints.get(key)
-  if (!known || rank(endpoint) > rank(known)) endpoints.set(key, endpoint)
+function newMap<K, V>(): Map<K, V> {
+  return new Map()
+}
+
+function entryOf<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  const known = map.get(key)
+  if (known !== undefined) return known
+  const made = make()
+  map.set(key, made)
+  return made
+}
+
+/** An endpoint that slices carry more than once: local wins, then the one that serves best. */
+function merge(merged: Map<string, Endpoint>, endpoint: Endpoint | undefined): void {
+  if (!endpoint) return
+  const known = merged.get(endpoint.address)
+  if (!known || rank(endpoint) > rank(known)) merged.set(endpoint.address, endpoint)
 }
 
 function rank(endpoint: Endpoint): number {
@@ -48,9 +61,9 @@ function rank(endpoint: Endpoint): number {
 }
 
 /** The addresses of one endpoint are interchangeable by contract: as kube-proxy, the first is taken. */
-function toEndpoint(entry: SliceEndpoint, port: number, node: NodeContext): Endpoint | undefined {
+function toEndpoint(entry: SliceEndpoint, port: number, family: IpFamily, node: NodeContext): Endpoint | undefined {
   const address = entry.addresses[0]
-  if (address === undefined) return undefined
+  if (address === undefined || familyOf(address) !== family) return undefined
   const ready = entry.conditions.ready ?? true
   return {
     address,

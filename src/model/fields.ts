@@ -112,10 +112,12 @@ export class Fields {
   }
 }
 
-/** Drops the keys whose value is undefined, so that absent is absent. */
+/** The same object without the keys whose value is undefined, so that absent is absent. */
 export function defined<T extends object>(value: { [K in keyof T]: T[K] | undefined }): T {
-  for (const key of Object.keys(value) as (keyof T)[]) if (value[key] === undefined) delete value[key]
-  return value as T
+  // Copied, not deleted from: V8 keeps an object that lost a key as a slow dictionary.
+  const copy: Partial<T> = {}
+  for (const key in value) if (value[key] !== undefined) copy[key] = value[key]
+  return copy as T
 }
 
 function describe(value: unknown): string {

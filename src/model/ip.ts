@@ -13,8 +13,11 @@ export interface Cidr {
   readonly bits: number
 }
 
-const CANONICAL_IPV4 =
-  /^(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)){3}$/
+const CANONICAL_IPV4 = /^(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)){3}$/
+
+const DOT = 0x2e
+const ZERO = 0x30
+const NINE = 0x39
 
 /**
  * Reads an address as kube-proxy does (k8s.io/utils/net ParseIPSloppy): leading zeros of an IPv4 octet are decimal, an
@@ -61,7 +64,7 @@ export function formatAddress(bytes: Uint8Array): string {
 export function addressKey(address: string): string {
   const bytes = addressBytes(address)
   if (!bytes) throw new TypeError(`Not an IP address: ${address}`)
-  return Buffer.from(bytes.buffer).toString('latin1')
+  return String.fromCharCode(...bytes)
 }
 
 /** Reads `address/length`; host bits may be set and are cleared. Undefined when it is no CIDR. */
@@ -90,13 +93,22 @@ export function cidrContains(cidr: Cidr, address: string): boolean {
 }
 
 function readIpv4(text: string, bytes: Uint8Array, offset: number): boolean {
-  const octets = text.split('.')
-  if (octets.length !== 4) return false
-  for (const [index, octet] of octets.entries()) {
-    if (!/^\d+$/.test(octet) || Number(octet) > 255) return false
-    bytes[offset + index] = Number(octet)
+  let octet = 0
+  let digits = 0
+  let count = 0
+  for (let at = 0; at <= text.length; at++) {
+    const code = at < text.length ? text.charCodeAt(at) : DOT
+    if (code >= ZERO && code <= NINE) {
+      octet = octet * 10 + code - ZERO
+      digits++
+      if (octet > 255) return false
+    } else {
+      if (code !== DOT || digits === 0 || count === 4) return false
+      bytes[offset + count++] = octet
+      octet = digits = 0
+    }
   }
-  return true
+  return count === 4
 }
 
 function readIpv6(text: string, bytes: Uint8Array): boolean {

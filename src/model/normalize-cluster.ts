@@ -10,7 +10,9 @@ export function normalizeNode(object: Fields): Node {
   const spec = object.object('spec')
   const podCIDR = spec.string('podCIDR')
   const podCIDRs = readCidrs(spec, 'podCIDRs')
-  const single = podCIDR ? (parseCidr(podCIDR)?.text ?? spec.fail('podCIDR', `Expected a CIDR, got '${podCIDR}'`)) : undefined
+  const single = podCIDR
+    ? (parseCidr(podCIDR)?.text ?? spec.fail('podCIDR', `Expected a CIDR, got '${podCIDR}'`))
+    : undefined
   return {
     metadata: normalizeMetadata(object, 'Cluster', 'subdomain'),
     spec: {

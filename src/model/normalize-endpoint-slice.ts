@@ -9,7 +9,8 @@ import type { EndpointSlice, SliceEndpoint } from './types.ts'
 export function normalizeEndpointSlice(object: Fields): EndpointSlice {
   const metadata = normalizeMetadata(object, 'Namespaced', 'subdomain')
   const addressType =
-    object.oneOf('addressType', ['IPv4', 'IPv6', 'FQDN'] as const) ?? object.fail('addressType', 'Required value is missing')
+    object.oneOf('addressType', ['IPv4', 'IPv6', 'FQDN'] as const) ??
+    object.fail('addressType', 'Required value is missing')
   return {
     metadata,
     addressType,

@@ -7,7 +7,11 @@ const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/
 const DNS_SUBDOMAIN = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/
 
 /** Reads `metadata`; a namespaced object without a namespace is in `default`. Names are checked as RFC 1123 demands. */
-export function normalizeMetadata(object: Fields, scope: 'Namespaced' | 'Cluster', name: 'label' | 'subdomain'): Metadata {
+export function normalizeMetadata(
+  object: Fields,
+  scope: 'Namespaced' | 'Cluster',
+  name: 'label' | 'subdomain',
+): Metadata {
   const fields = object.object('metadata')
   const text = fields.requiredString('name')
   if (!(name === 'label' ? DNS_LABEL : DNS_SUBDOMAIN).test(text)) {

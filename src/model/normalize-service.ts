@@ -18,7 +18,8 @@ export function normalizeService(object: Fields): Service {
   const type = spec.oneOf('type', ['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName'] as const) ?? 'ClusterIP'
   const clusterIPs = readClusterIPs(spec)
   const ports = readPorts(spec)
-  if (ports.length === 0 && type !== 'ExternalName' && clusterIPs[0] !== 'None') spec.fail('ports', 'Required value is missing')
+  if (ports.length === 0 && type !== 'ExternalName' && clusterIPs[0] !== 'None')
+    spec.fail('ports', 'Required value is missing')
   const clientIP = spec.object('sessionAffinityConfig').object('clientIP')
   return {
     metadata,
@@ -51,7 +52,8 @@ function readClusterIPs(spec: Fields): string[] {
   const all = spec.strings('clusterIPs').map((text, index) => readClusterIP(spec, `clusterIPs[${index}]`, text))
   const given = all.filter((address) => address !== '')
   if (given.length === 0) return first === '' ? [] : [first]
-  if (first !== '' && first !== given[0]) spec.fail('clusterIPs[0]', `Must be the same as clusterIP, ${first}, got ${given[0]}`)
+  if (first !== '' && first !== given[0])
+    spec.fail('clusterIPs[0]', `Must be the same as clusterIP, ${first}, got ${given[0]}`)
   if (given.length > 1 && given.includes('None')) spec.fail('clusterIPs', "'None' must stand alone")
   if (given.length > 2) spec.fail('clusterIPs', `May hold one address of each family, got ${given.length}`)
   if (given.length === 2 && familyOf(given[0] ?? '') === familyOf(given[1] ?? '')) {
@@ -73,7 +75,8 @@ function readPorts(spec: Fields): ServicePort[] {
     const name = entry.string('name') ?? ''
     const port = entry.integer('port', 1, 65_535) ?? entry.fail('port', 'Required value is missing')
     const protocol = entry.oneOf('protocol', PROTOCOLS) ?? 'TCP'
-    if (name === '' && fields.length > 1) entry.fail('name', 'Required value is missing: a Service with several ports names each')
+    if (name === '' && fields.length > 1)
+      entry.fail('name', 'Required value is missing: a Service with several ports names each')
     if (names.has(name)) entry.fail('name', `Duplicate value: '${name}'`)
     if (numbers.has(`${protocol} ${port}`)) entry.fail('port', `Duplicate value: ${protocol} ${port}`)
     names.add(name)
@@ -104,7 +107,10 @@ function readTargetPort(entry: Fields, port: number): number | string {
 function readAddresses(spec: Fields, name: string): string[] {
   return spec
     .strings(name)
-    .map((text, index) => canonicalAddress(text) ?? spec.fail(`${name}[${index}]`, `Expected an IP address, got '${text}'`))
+    .map(
+      (text, index) =>
+        canonicalAddress(text) ?? spec.fail(`${name}[${index}]`, `Expected an IP address, got '${text}'`),
+    )
 }
 
 /** The API lets blanks around a range pass, so they are there in clusters. */
@@ -113,7 +119,8 @@ function readSourceRanges(spec: Fields): string[] {
     .strings('loadBalancerSourceRanges')
     .map(
       (text, index) =>
-        parseCidr(text.trim())?.text ?? spec.fail(`loadBalancerSourceRanges[${index}]`, `Expected a CIDR, got '${text}'`),
+        parseCidr(text.trim())?.text ??
+        spec.fail(`loadBalancerSourceRanges[${index}]`, `Expected a CIDR, got '${text}'`),
     )
 }
 

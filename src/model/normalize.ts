@@ -18,7 +18,9 @@ export const MODEL_KINDS = {
 export type ModelKind = keyof typeof MODEL_KINDS
 export type ModelObject<K extends ModelKind> = ReturnType<(typeof MODEL_KINDS)[K]['read']>
 
-export type Normalized<T> = { readonly object: T; readonly error?: never } | { readonly object?: never; readonly error: ObjectError }
+export type Normalized<T> =
+  | { readonly object: T; readonly error?: never }
+  | { readonly object?: never; readonly error: ObjectError }
 
 /**
  * Reads one object of a known kind.

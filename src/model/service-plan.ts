@@ -50,13 +50,14 @@ export function planService(service: Service, slices: readonly EndpointSlice[], 
   const proxied = isProxied(service)
   const endpoints: EndpointsByPort = proxied ? endpointsOfSlices(slices, node) : new Map()
   const families = proxied ? spec.clusterIPs.map((clusterIP) => familyFrontends(service, clusterIP, node)) : []
+  const taken = new Set<string>()
   const needsHealthCheck = proxied && spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local'
   return {
     namespace: metadata.namespace,
     name: metadata.name,
     creationTimestamp: metadata.creationTimestamp ?? '',
     uid: metadata.uid ?? '',
-    ports: proxied ? spec.ports.map((port) => planPort(service, port, families, endpoints, node)) : [],
+    ports: proxied ? spec.ports.map((port) => planPort(service, port, families, endpoints, node, taken)) : [],
     clusterIPs: families.map(({ clusterIP }) => clusterIP),
     externalAddresses: unique(families.flatMap((family) => [...family.loadBalancerIPs, ...family.externalIPs])),
     affinitySeconds: spec.sessionAffinity === 'ClientIP' ? spec.affinityTimeoutSeconds : 0,
@@ -96,7 +97,9 @@ function sourceRanges(
   loadBalancerIPs: readonly string[],
   node: NodeContext,
 ): readonly string[] | undefined {
-  const cidrs = service.spec.loadBalancerSourceRanges.flatMap((text) => parseCidr(text) ?? []).filter((cidr) => cidr.family === family)
+  const cidrs = service.spec.loadBalancerSourceRanges
+    .flatMap((text) => parseCidr(text) ?? [])
+    .filter((cidr) => cidr.family === family)
   if (cidrs.length === 0) return undefined
   const allowsNode = node.primaryAddresses.some((address) => cidrs.some((cidr) => cidrContains(cidr, address)))
   const own = allowsNode ? loadBalancerIPs.map((address) => `${address}/${family === 'IPv4' ? 32 : 128}`) : []
@@ -109,20 +112,27 @@ function planPort(
   families: readonly FamilyFrontends[],
   endpoints: EndpointsByPort,
   node: NodeContext,
+  taken: Set<string>,
 ): PortPlan {
   const frontends = families.flatMap((family) => {
     const found = endpoints.get(endpointsKey(family.family, port.protocol, port.name)) ?? NO_ENDPOINTS
-    return planFrontends(service, port, family, categorizeEndpoints(found, node))
+    return planFrontends(service, port, family, categorizeEndpoints(found, node), taken)
   })
   return { portName: port.name, protocol: port.protocol, port: port.port, frontends: sortByAddress(frontends) }
 }
 
-/** Where one Service claims a key twice, the first of these kinds has it: source ranges are never lost. */
+/**
+ * The frontends of one port in one family. Where one Service claims a key twice, the first of these kinds has it:
+ * source ranges are never lost.
+ *
+ * @param taken The keys that the Service's ports have claimed so far; added to.
+ */
 function planFrontends(
   service: Service,
   port: ServicePort,
   family: FamilyFrontends,
   categorized: CategorizedEndpoints,
+  taken: Set<string>,
 ): FrontendPlan[] {
   const { internalTrafficPolicy, externalTrafficPolicy } = service.spec
   const cluster = backendSet(categorized.cluster, 'reject')
@@ -131,24 +141,35 @@ function planFrontends(
   const internal = internalTrafficPolicy === 'Local' ? local : cluster
   const external = externalTrafficPolicy === 'Local' ? local : cluster
 
-  const frontends = new Map<string, FrontendPlan>()
-  const add = (kind: FrontendKind, address: string, number: number, sets: Pick<FrontendPlan, 'internal' | 'external'>) => {
-    const key = `${address} ${number}`
-    if (frontends.has(key)) return
+  const frontends: FrontendPlan[] = []
+  const add = (
+    kind: FrontendKind,
+    address: string,
+    number: number,
+    sets: Pick<FrontendPlan, 'internal' | 'external'>,
+  ) => {
+    const key = `${address} ${number} ${port.protocol}`
+    if (taken.has(key)) return
+    taken.add(key)
     const ranges = kind === 'loadBalancerIP' ? family.sourceRanges : undefined
-    frontends.set(key, { address, port: number, kind, ...sets, loopback: kind === 'nodePort' && address === LOOPBACK, sourceRanges: ranges })
+    const loopback = kind === 'nodePort' && address === LOOPBACK
+    frontends.push({ address, port: number, kind, ...sets, loopback, sourceRanges: ranges })
   }
   add('clusterIP', family.clusterIP, port.port, { internal, external: internal })
   // Traffic that starts in the cluster short-circuits an external Local policy: it goes to all endpoints.
   const outside = { internal: cluster, external }
   for (const address of family.loadBalancerIPs) add('loadBalancerIP', address, port.port, outside)
   for (const address of family.externalIPs) add('externalIP', address, port.port, outside)
-  if (port.nodePort > 0) for (const address of family.nodePortAddresses) add('nodePort', address, port.nodePort, outside)
-  return [...frontends.values()]
+  if (port.nodePort > 0)
+    for (const address of family.nodePortAddresses) add('nodePort', address, port.nodePort, outside)
+  return frontends
 }
 
 function backendSet(endpoints: readonly Endpoint[], empty: BackendSetPlan['empty']): BackendSetPlan {
-  return { backends: sortByAddress(endpoints.map(({ address, port, local }): BackendPlan => ({ address, port, local }))), empty }
+  return {
+    backends: sortByAddress(endpoints.map(({ address, port, local }): BackendPlan => ({ address, port, local }))),
+    empty,
+  }
 }
 
 function sortByAddress<T extends { readonly address: string; readonly port: number }>(items: readonly T[]): T[] {

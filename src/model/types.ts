@@ -63,7 +63,9 @@ export interface Service {
     readonly loadBalancerClass?: string
   }
   readonly status: {
-    readonly loadBalancer: { readonly ingress: readonly { readonly ip?: string; readonly hostname?: string; readonly ipMode?: string }[] }
+    readonly loadBalancer: {
+      readonly ingress: readonly { readonly ip?: string; readonly hostname?: string; readonly ipMode?: string }[]
+    }
   }
 }
 
@@ -73,7 +75,10 @@ export interface SliceEndpoint {
   readonly hostname?: string
   readonly nodeName?: string
   readonly zone?: string
-  readonly hints?: { readonly forZones?: readonly { readonly name: string }[]; readonly forNodes?: readonly { readonly name: string }[] }
+  readonly hints?: {
+    readonly forZones?: readonly { readonly name: string }[]
+    readonly forNodes?: readonly { readonly name: string }[]
+  }
   readonly targetRef?: { readonly kind: string; readonly name: string; readonly namespace?: string }
 }
 
@@ -82,12 +87,20 @@ export interface EndpointSlice {
   readonly addressType: 'IPv4' | 'IPv6' | 'FQDN'
   readonly endpoints: readonly SliceEndpoint[]
   /** A port without a number is skipped, one without a name is ''. */
-  readonly ports: readonly { readonly name: string; readonly protocol: Protocol; readonly port?: number; readonly appProtocol?: string }[]
+  readonly ports: readonly {
+    readonly name: string
+    readonly protocol: Protocol
+    readonly port?: number
+    readonly appProtocol?: string
+  }[]
 }
 
 export interface Node {
   readonly metadata: Metadata
-  readonly spec: { readonly podCIDRs: readonly string[]; readonly taints: readonly { readonly key: string; readonly value?: string; readonly effect?: string }[] }
+  readonly spec: {
+    readonly podCIDRs: readonly string[]
+    readonly taints: readonly { readonly key: string; readonly value?: string; readonly effect?: string }[]
+  }
   readonly status: { readonly addresses: readonly { readonly type: string; readonly address: string }[] }
 }
 
