@@ -119,15 +119,6 @@ mount_missing() {
 	fi
 }
 
-# ---------------------------------------------------------------- BPF objects
-
-object=bpf/dist/maglane.bpf.o
-
-object_fresh() {
-	[ -e "$object" ] &&
-		[ -z "$(find bpf scripts/build-bpf.ts -newer "$object" \( -name '*.[ch]' -o -name build-bpf.ts \))" ]
-}
-
 # ----------------------------------------------------------------------- main
 
 [ "$(uname -s)" = Linux ] || fail "maglane runs on Linux"
@@ -140,7 +131,5 @@ if is_root; then
 else
 	say "not root: nothing that loads BPF programs will run"
 fi
-if ! object_fresh; then
-	say "building the BPF programs"
-	"$node24" scripts/build-bpf.ts >&2 || fail "the BPF programs do not build"
-fi
+# Says what it builds, and leaves alone what is up to date.
+"$node24" scripts/build-bpf.ts >&2 || fail "the BPF programs do not build"
