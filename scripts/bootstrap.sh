@@ -81,7 +81,9 @@ install_missing() {
 node24=node_modules/node/bin/node
 
 modules_fresh() {
-	[ -x "$node24" ] && [ node_modules/.package-lock.json -nt package-lock.json ]
+	# npm writes its own copy of the lock file last.
+	[ -x "$node24" ] && [ -e node_modules/.package-lock.json ] &&
+		[ -z "$(find package-lock.json -newer node_modules/.package-lock.json)" ]
 }
 
 install_modules() {
