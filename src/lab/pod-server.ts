@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+/** A pod's demo server as a process. */
+
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { enter } from './enter.ts'
+import { LabError } from './lab-error.ts'
+import type { LabPod } from './pod.ts'
+
+export interface PodServer {
+  /** Ends the process at once and waits for its end. */
+  stop(): Promise<void>
+}
+
+/** Starts the server and waits until all its sockets are open. It outlives this process, for labs that are kept. */
+export async function startPodServer(pod: LabPod): Promise<PodServer> {
+  const { ipv4, ipv6 } = pod.addresses
+  const program = fileURLToPath(new URL('../demo/main.ts', import.meta.url))
+  const ports = pod.ports.flatMap(({ protocol, port }) => [`--${protocol.toLowerCase()}`, String(port)])
+  const argv = [
+    process.execPath,
+    program,
+    '--name',
+    pod.name,
+    '--node',
+    pod.node,
+    '--address',
+    ipv4,
+    '--address',
+    ipv6,
+    ...ports,
+  ]
+  const [command = '', ...args] = enter(pod.place, argv)
+  const child = spawn(command, args, { detached: true, stdio: ['ignore', 'pipe', 'inherit'] })
+  const exit = once(child, 'exit')
+  const ready = once(child.stdout, 'data')
+  const ended = exit.then(([code]) => {
+    throw new LabError('LAB_PROCESS_ENDED', `the server of pod ${pod.name} ended with ${code} before it listened`)
+  })
+  await Promise.race([ready, ended])
+  ended.catch(() => {})
+  child.stdout.destroy()
+  child.unref()
+  return {
+    stop: async () => {
+      if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
+      child.ref()
+      await exit
+    },
+  }
+}
