@@ -2,7 +2,11 @@
 /** Bundles the command line into dist/cli/maglane.mjs: what the npm package and the image ship. */
 
 import { chmodSync } from 'node:fs'
+import { dirname } from 'node:path'
+import process from 'node:process'
 import { build } from 'esbuild'
+
+process.chdir(dirname(import.meta.dirname))
 
 // As deep under the package's root as the sources are, so that both find bpf/dist and package.json by one relative path.
 const outfile = 'dist/cli/maglane.mjs'

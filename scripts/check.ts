@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The gate, without root and in seconds: format, lint, types, generated files, unit tests. `--fix` formats first. */
 
+import { dirname } from 'node:path'
 import process from 'node:process'
 import { $, argv, chalk, type ProcessPromise } from 'zx'
 
@@ -9,6 +10,7 @@ interface Step {
   readonly run: () => ProcessPromise
 }
 
+process.chdir(dirname(import.meta.dirname))
 const node = process.execPath
 const quiet = $({ nothrow: true, quiet: true })
 

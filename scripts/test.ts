@@ -9,6 +9,7 @@
 import { spawnSync } from 'node:child_process'
 import { globSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
+import { dirname } from 'node:path'
 import process from 'node:process'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
@@ -31,6 +32,7 @@ const suites: readonly Suite[] = [
 
 const FILE_TIMEOUT_MS = 10 * 60_000
 
+process.chdir(dirname(import.meta.dirname))
 const wanted = process.argv.slice(2)
 if (wanted.length === 0 && spawnSync(process.execPath, ['scripts/check.ts'], { stdio: 'inherit' }).status !== 0)
   process.exit(1)

@@ -68,5 +68,5 @@ export function defineCommand<const O extends Options>(command: Command<O>): Com
 /** The command line itself is wrong; `maglane` answers with a hint at `--help`. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
-  readonly code = 'USAGE'
+  readonly code = 'E_USAGE'
 }
