@@ -6,7 +6,8 @@ import type { Change } from './change.ts'
 import { bitOf, type FilterBits } from './filter-bits.ts'
 import type { LinkedService } from './linked-service.ts'
 
-function bitOfBackend(backend: CompiledBackend): number {
+/** The filter's bit of a backend's replies. */
+export function bitOfBackend(backend: CompiledBackend): number {
   return bitOf(backend.address, backend.port, backend.protocol)
 }
 

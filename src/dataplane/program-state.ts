@@ -6,15 +6,16 @@ import type { CompiledChange } from '../compiler/compile.ts'
 import type { CompiledService } from '../compiler/compiled-service.ts'
 import { IdAllocator } from '../compiler/id-allocator.ts'
 import type { ServicePlan } from '../model/types.ts'
-import { diffBackends } from './backend-diff.ts'
+import { bitOfBackend, diffBackends } from './backend-diff.ts'
 import { type Change, emptyChange } from './change.ts'
 import { mapFull, ServiceProgramError } from './dataplane-error.ts'
 import { frontendKey, wildcardValue } from './entries.ts'
 import { bitOfFrontend, FilterBits } from './filter-bits.ts'
 import { type Link, link, type Resources } from './link.ts'
 import type { LinkedService, OwnedKeys, ProgrammedService } from './linked-service.ts'
+import { restore } from './restore.ts'
 import { additions, replaceEntries, type TableState, type WantedEntries } from './table-state.ts'
-import { type TableName, tableNames } from './tables.ts'
+import { type TableName, type Tables, tableNames } from './tables.ts'
 import { type WantedTables, wantedByNobody, wantedTables } from './wanted-tables.ts'
 import { Wildcards } from './wildcards.ts'
 
@@ -59,6 +60,8 @@ export class ProgramState {
   /** Services that do not stand in the maps as they should, by key. */
   readonly failures = new Map<string, ServiceProgramError>()
   readonly #wildcards = new Wildcards()
+  /** Keys of whole addresses that a Service claims. */
+  readonly #wantedShared = new Set<string>()
   readonly #options: ProgramStateOptions
 
   constructor(options: ProgramStateOptions) {
@@ -99,6 +102,30 @@ export class ProgramState {
     for (const key of compiled.removed) this.#remove(key, change, addresses)
     for (const address of addresses) this.#updateWildcard(address, change)
     return change
+  }
+
+  /** Takes over what stands in the maps; before the first {@link advance}. */
+  adopt(tables: Tables): void {
+    const restored = restore(tables, this.resources)
+    for (const name of tableNames) for (const [key, entry] of restored.tables[name]) this.tables[name].set(key, entry)
+    for (const [key, service] of restored.services) {
+      this.services.set(key, service)
+      for (const frontend of service.keys.frontends) this.bits.acquire(bitOfFrontend(frontend))
+      for (const backend of service.backends) if (backend.local) this.bits.acquire(bitOfBackend(backend))
+    }
+    for (const id of restored.resting) this.resources.backends.quarantine(id)
+  }
+
+  /** Entries that nobody wants, once all Services have been taken in after {@link adopt}. */
+  removeOrphans(change: Change): void {
+    for (const name of tableNames) {
+      for (const [key, { owner }] of this.tables[name]) {
+        const wanted = owner === SHARED ? this.#wantedShared.has(key) : this.services.has(owner)
+        if (wanted) continue
+        this.tables[name].delete(key)
+        change.tables[name].deletes.add(key)
+      }
+    }
   }
 
   /** Gives back what a change has freed; to be called when the change is carried out. */
@@ -187,9 +214,11 @@ export class ProgramState {
       const { answerPing } = this.#options
       wanted.set(key, wildcardValue({ service: firstPort, kind: claim.kind, answerPing }))
     }
-    const before = this.tables.frontends.has(key) ? [key] : []
+    const before = this.#wantedShared.has(key) ? [key] : []
     replaceEntries(this.tables.frontends, SHARED, before, wanted, change.tables.frontends)
     this.#countBits(before, wanted, change)
+    if (wanted.size > 0) this.#wantedShared.add(key)
+    else this.#wantedShared.delete(key)
   }
 }
 

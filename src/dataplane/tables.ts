@@ -20,8 +20,10 @@ export interface HashTable {
 export interface Tables extends Readonly<Record<TableName, HashTable>> {
   /** struct backend by id. */
   readonly backends: Uint8Array
-  /** Backend ids by slot. */
+  /** Backend ids; slot i stands at word `i * arenaStride`. */
   readonly arena: Uint32Array
+  /** Words from slot to slot: the kernel aligns the elements of an array to 8 bytes. */
+  readonly arenaStride: number
   /** The filter's bits, 32 a word; programs set bits at the same time. */
   readonly filter: Uint32Array
   /** Ids that service_stats has room for. */

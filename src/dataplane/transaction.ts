@@ -10,12 +10,13 @@ import { writeDeletes, writeUpserts } from './table-state.ts'
 import type { TableName, Tables } from './tables.ts'
 
 /** Stores the slots that differ, each by one aligned store: old and new value both are backends of the Service. */
-function writeTable(arena: Uint32Array, write: TableWrite, seed: number): void {
+function writeTable({ arena, arenaStride }: Tables, write: TableWrite, seed: number): void {
   const table = tableOf(write.set, write.backends, write.ids, seed)
-  const { offset } = write.region
+  let word = write.region.offset * arenaStride
   for (let slot = 0; slot < table.length; slot++) {
     const id = table[slot] as number
-    if (arena[offset + slot] !== id) arena[offset + slot] = id
+    if (arena[word] !== id) arena[word] = id
+    word += arenaStride
   }
 }
 
@@ -42,7 +43,7 @@ export class Transaction {
         for (const { id, backend, affinityId } of change.backends) writeBackend(backends, id, backend, affinityId, true)
       },
       () => {
-        for (const write of change.arena) writeTable(tables.arena, write, seed)
+        for (const write of change.arena) writeTable(tables, write, seed)
       },
       upsert('members'),
       upsert('source_ranges'),
