@@ -2,7 +2,7 @@
 /**
  * Compiles the BPF programs. `bpf/*.bpf.c` are linked into `bpf/dist/maglane.bpf.o`, which is shipped; each of
  * `bpf/test/*.bpf.c` becomes a `bpf/dist/test/<name>.o` of its own; `bpf/abi.bpf.c` becomes `bpf/build/abi.o`, from which
- * gen-abi.ts reads the types. What is up to date is left alone; `--force` builds it anew.
+ * gen-abi.ts reads the types. Outputs named as arguments are built alone. What is up to date is left; `--force` builds anew.
  */
 
 import { createHash } from 'node:crypto'
@@ -10,7 +10,7 @@ import { globSync, mkdirSync, readFileSync, renameSync, rmSync, utimesSync, writ
 import { arch } from 'node:os'
 import { basename, dirname } from 'node:path'
 import process from 'node:process'
-import { $, argv, chalk } from 'zx'
+import { $, argv, chalk, ProcessOutput } from 'zx'
 
 /** One object file and what it is linked from. */
 interface Target {
@@ -43,7 +43,13 @@ const targets: readonly Target[] = [
 const tools = await toolVersions()
 const headers = globSync('bpf/**/*.h').sort()
 for (const folder of ['bpf/build', 'bpf/dist/test']) mkdirSync(folder, { recursive: true })
-await Promise.all(targets.map(build))
+const wanted = targets.filter(({ output }) => argv._.length === 0 || argv._.includes(output))
+const results = await Promise.allSettled(wanted.map(build))
+for (const result of results) {
+  if (result.status === 'fulfilled') continue
+  process.exitCode = 1
+  console.error(chalk.red(result.reason instanceof ProcessOutput ? result.reason.stderr : String(result.reason)))
+}
 
 async function toolVersions(): Promise<string> {
   const versions = await Promise.all(

@@ -17,7 +17,7 @@ const run = $({ quiet: true })
 const output = 'src/abi/generated.ts'
 const object = 'bpf/build/abi.o'
 
-await run`${process.execPath} scripts/build-bpf.ts`
+await run`${process.execPath} scripts/build-bpf.ts ${object}`
 const dump = (await run`bpftool -j btf dump file ${object}`).stdout
 const abi = readBtf(JSON.parse(dump))
 

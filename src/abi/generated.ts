@@ -467,18 +467,20 @@ export interface Device {
   readonly master: number
   readonly addr4: Address
   readonly addr6: Address
+  readonly mac: readonly number[]
 }
 const deviceLayout: StructLayout = {
   name: 'device',
-  size: 40,
+  size: 48,
   fields: [
     ['flags', 0, 'u32'],
     ['master', 4, 'u32'],
     ['addr4', 8, 'address'],
     ['addr6', 24, 'address'],
+    ['mac', 40, { array: 'u8', length: 6 }],
   ],
 }
-/** Codec of struct device, 40 bytes. */
+/** Codec of struct device, 48 bytes. */
 export const deviceCodec: Codec<Device> = structCodec(deviceLayout)
 
 /** struct event. */
@@ -610,6 +612,22 @@ const flowLayout: StructLayout = {
 }
 /** Codec of struct flow, 96 bytes. */
 export const flowCodec: Codec<Flow> = structCodec(flowLayout)
+
+/** struct flow_draft. */
+export interface FlowDraft {
+  readonly request: Flow
+  readonly reply: Flow
+}
+const flowDraftLayout: StructLayout = {
+  name: 'flow_draft',
+  size: 192,
+  fields: [
+    ['request', 0, { struct: flowLayout }],
+    ['reply', 96, { struct: flowLayout }],
+  ],
+}
+/** Codec of struct flow_draft, 192 bytes. */
+export const flowDraftCodec: Codec<FlowDraft> = structCodec(flowDraftLayout)
 
 /** struct flow_key. */
 export interface FlowKey {
@@ -881,6 +899,7 @@ export const mapSpecs = {
   backends: { name: 'backends', type: 'ARRAY', flags: 1024, maxEntries: 262144, key: u32Codec, value: backendCodec },
   control: { name: 'control', type: 'ARRAY', flags: 1024, maxEntries: 1, key: u32Codec, value: controlCodec },
   devices: { name: 'devices', type: 'HASH', flags: 1, maxEntries: 4096, key: u32Codec, value: deviceCodec },
+  drafts: { name: 'drafts', type: 'PERCPU_ARRAY', flags: 0, maxEntries: 1, key: u32Codec, value: flowDraftCodec },
   events: { name: 'events', type: 'RINGBUF', flags: 0, maxEntries: 262144, key: undefined, value: undefined },
   filter: { name: 'filter', type: 'ARRAY', flags: 1024, maxEntries: 1, key: u32Codec, value: filterCodec },
   flows: { name: 'flows', type: 'LRU_HASH', flags: 0, maxEntries: 262144, key: flowKeyCodec, value: flowCodec },
@@ -923,4 +942,4 @@ export const mapSpecs = {
 } as const
 
 /** Of all layouts that maps reach: pinned maps of another fingerprint are not taken over. */
-export const abiFingerprint = 0x119045c9
+export const abiFingerprint = 0xf12065a4

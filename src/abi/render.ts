@@ -3,16 +3,7 @@
 
 import type { BtfAbi, BtfEnum, BtfFieldType, BtfMap, BtfStruct } from './btf.ts'
 import { BtfError } from './btf.ts'
-
-/** enum bpf_map_type (linux/bpf.h), as far as maps are read. */
-const mapTypes: Readonly<Record<number, string>> = {
-  1: 'HASH',
-  2: 'ARRAY',
-  6: 'PERCPU_ARRAY',
-  9: 'LRU_HASH',
-  11: 'LPM_TRIE',
-  27: 'RINGBUF',
-}
+import { mapTypeName } from './map-type.ts'
 
 /**
  * Deterministic: the same types give the same text.
@@ -74,7 +65,7 @@ function renderStruct({ name, size, fields }: BtfStruct): string {
 }
 
 function renderMap(map: BtfMap): string {
-  const type = mapTypes[map.type]
+  const type = mapTypeName(map.type)
   if (!type) throw new BtfError(`map ${map.name}: no codec for map type ${map.type}`)
   const { name, flags, maxEntries } = map
   return `${name}: { name: '${name}', type: '${type}', flags: ${flags}, maxEntries: ${maxEntries}, key: ${codecName(map.key, name)}, value: ${codecName(map.value, name)} },`

@@ -106,6 +106,7 @@ function declareProgram(bind: Bind) {
     programFd: bind<(program: Pointer) => number>('bpf_program__fd', 'int', [ptr]),
     programType: bind<(program: Pointer) => number>('bpf_program__type', u32, [ptr]),
     programAttachType: bind<(program: Pointer) => number>('bpf_program__expected_attach_type', u32, [ptr]),
+    programAutoload: bind<(program: Pointer) => boolean>('bpf_program__autoload', 'bool', [ptr]),
     programSetAutoload: bind<(program: Pointer, load: boolean) => number>('bpf_program__set_autoload', 'int', [
       ptr,
       'bool',

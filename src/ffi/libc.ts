@@ -13,6 +13,7 @@ const libc = library('libc.so.6', 'maglane runs on Linux with glibc', (bind) => 
     ['void *', 'size_t', 'int', 'int', 'int', 'int64_t'],
   ),
   munmap: bind<(address: Pointer, length: number) => number>('munmap', 'int', ['void *', 'size_t']),
+  getpagesize: bind<() => number>('getpagesize', 'int', []),
   ifNametoindex: bind<(name: string) => number>('if_nametoindex', 'uint32_t', ['str']),
   socket: bind<(domain: number, type: number, protocol: number) => number>('socket', 'int', ['int', 'int', 'int']),
   bind: bind<(fd: number, address: Uint8Array, length: number) => number>('bind', 'int', ['int', 'void *', 'uint32_t']),
@@ -93,6 +94,11 @@ function mapped(result: Pointer, length: number, context: string): MappedMemory 
       live = false
     },
   }
+}
+
+/** Bytes of a page of memory. */
+export function pageSize(): number {
+  return libc().getpagesize()
 }
 
 /** The index of a network device in the calling thread's network namespace; undefined when there is none of that name. */
