@@ -41,6 +41,7 @@ export function normalizeService(object: Fields): Service {
       loadBalancerSourceRanges: readSourceRanges(spec),
       publishNotReadyAddresses: spec.boolean('publishNotReadyAddresses') ?? false,
       loadBalancerClass: spec.string('loadBalancerClass'),
+      allocateLoadBalancerNodePorts: spec.boolean('allocateLoadBalancerNodePorts'),
     }),
     status: { loadBalancer: { ingress: readIngress(object.object('status').object('loadBalancer')) } },
   }

@@ -61,6 +61,8 @@ export interface Service {
     readonly loadBalancerSourceRanges: readonly string[]
     readonly publishNotReadyAddresses: boolean
     readonly loadBalancerClass?: string
+    /** Absent: true. Only who allocates asks. */
+    readonly allocateLoadBalancerNodePorts?: boolean
   }
   readonly status: {
     readonly loadBalancer: {
