@@ -18,6 +18,11 @@ interface ManifestFile extends ParsedManifest {
   readonly version: string
 }
 
+interface Suspect {
+  readonly version: string
+  readonly sinceMs: number
+}
+
 /** The folder cannot be read at all. */
 export class ManifestFolderError extends Error {
   readonly code = 'MANIFEST_FOLDER'
@@ -38,7 +43,7 @@ export class ManifestFolder {
   #files = new Map<string, ManifestFile>()
   #folders: readonly string[] = ['']
   /** Versions that take objects away, and when they were first seen. */
-  #suspects = new Map<string, { readonly version: string; readonly sinceMs: number }>()
+  #suspects = new Map<string, Suspect>()
 
   constructor(folder: string) {
     this.#folder = folder
@@ -59,7 +64,7 @@ export class ManifestFolder {
    */
   async scan(nowMs: number = performance.now()): Promise<ScanResult> {
     const versions = await this.#list()
-    const suspects: typeof this.#suspects = new Map()
+    const suspects = new Map<string, Suspect>()
     const files = new Map<string, ManifestFile>()
     const unread = [...versions].filter(([path, version]) => this.#files.get(path)?.version !== version)
     const read = new Map(await mapLimited(unread, ([path, version]) => this.#read(path, version)))
