@@ -7,7 +7,9 @@ import type { Command, Options } from './command.ts'
 type AnyCommand = Command<any>
 
 /** In the order of `--help`. */
-const loaders: Readonly<Record<string, () => Promise<{ readonly command: AnyCommand }>>> = {}
+const loaders: Readonly<Record<string, () => Promise<{ readonly command: AnyCommand }>>> = {
+  get: () => import('./get.ts'),
+}
 
 export const commandNames: readonly string[] = Object.keys(loaders)
 

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+/** An instance on this machine by the name of its pin folder: /sys/fs/bpf/maglane/<instance>/{maps,links}. */
+
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { BPFFS, pinnedNames } from '../../bpf/bpffs.ts'
+import type { Option } from '../command.ts'
+import { UsageError } from '../command.ts'
+
+const ROOT = join(BPFFS, 'maglane')
+
+export const instanceOption = {
+  type: 'string',
+  default: 'default',
+  placeholder: 'NAME',
+  description: 'The instance, where several agents run on one machine',
+} as const satisfies Option
+
+export interface Instance {
+  readonly name: string
+  readonly maps: string
+  readonly links: string
+}
+
+/** Nothing is pinned under the name. */
+export class InstanceError extends Error {
+  override readonly name = 'InstanceError'
+  readonly code = 'E_NO_INSTANCE'
+}
+
+/** Names of all instances that have pins, sorted. */
+export function instanceNames(): readonly string[] {
+  try {
+    return readdirSync(ROOT).sort()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  }
+}
+
+/** Where an instance's pins are, whether or not there are any. @throws UsageError for a name that is no file name. */
+export function instanceOf(name: string): Instance {
+  if (!/^[\w][\w.-]*$/.test(name)) throw new UsageError(`"${name}" is no instance name: letters, digits, . _ - are`)
+  return { name, maps: join(ROOT, name, 'maps'), links: join(ROOT, name, 'links') }
+}
+
+/** The folder that holds all of an instance's pins. */
+export function instanceDirectory(name: string): string {
+  return join(ROOT, instanceOf(name).name)
+}
+
+/** @throws InstanceError when no maps are pinned under the name. */
+export function findInstance(name: string): Instance {
+  const instance = instanceOf(name)
+  if (pinnedNames(instance.maps).length > 0) return instance
+  const others = instanceNames()
+  throw new InstanceError(
+    others.length === 0
+      ? 'no agent has run on this machine since it booted: no maps are pinned'
+      : `no instance "${name}" is pinned; --instance takes: ${others.join(', ')}`,
+  )
+}
