@@ -5,14 +5,15 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { clusterCidr } from './address-plan.ts'
 import { type CniName, nodeDevices } from './cni.ts'
 import { enterWithSys } from './enter.ts'
 import { LabError } from './lab-error.ts'
-import type { LabNames } from './lab-names.ts'
+import { type LabNames, pinFolder } from './lab-names.ts'
 import type { LabNode } from './nodes.ts'
 import type { LabPod } from './pod.ts'
+import { program } from './program.ts'
+import { servesAny } from './serving-backends.ts'
 import { until } from './until.ts'
 
 export interface AgentOptions {
@@ -80,13 +81,18 @@ export class Agents {
     }
   }
 
-  /** Waits until no agent that runs has the pod among its serving backends. */
-  async haveForgotten(_pod: LabPod): Promise<void> {}
+  /** Waits until no agent that runs has the pod among its serving backends: nothing new is sent to it any more. */
+  async haveForgotten(pod: LabPod): Promise<void> {
+    const addresses = Object.values(pod.addresses)
+    for (const node of this.#running.keys()) {
+      const pins = join(pinFolder(this.#names.lab, node), 'maps')
+      await until(`${node} has forgotten pod ${pod.name}`, () => !servesAny(pins, addresses))
+    }
+  }
 
   #command(node: LabNode, readyFile: string): string[] {
-    const program = fileURLToPath(new URL('../../bin/maglane', import.meta.url))
     return [
-      program,
+      ...program('cli/main'),
       'agent',
       ...['--manifests', this.#names.manifests],
       ...['--node', node.name],

@@ -2,10 +2,10 @@
 /** The near end of a client process: one in each place that a test calls from, started when it is first needed. */
 
 import { type ChildProcess, spawn } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import type { ClientAnswer, ClientCommand, ClientQuestion, ClientReply, ClientTarget } from './client-protocol.ts'
 import { enter, type Place } from './enter.ts'
 import { LabError } from './lab-error.ts'
+import { program } from './program.ts'
 
 /** A connection that stays open until it is closed, or its process ends. */
 export interface Connection extends AsyncDisposable {
@@ -37,8 +37,7 @@ export class ClientProcess {
   #lastId = 0
 
   constructor(place: Place) {
-    const program = fileURLToPath(new URL('client-main.ts', import.meta.url))
-    const [command = '', ...args] = enter(place, [process.execPath, program])
+    const [command = '', ...args] = enter(place, program('lab/client-main'))
     this.#child = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
     this.#child.on('message', (reply: ClientReply) => this.#settle(reply))
     this.#child.on('error', () => this.#abandon())

@@ -29,7 +29,7 @@ export function newLabName(): string {
 
 export async function labNames(lab: string): Promise<LabNames> {
   const folder = join(labsFolder, lab)
-  return { lab, folder, manifests: join(folder, 'manifests'), cgroup: join(await cgroupMount(), 'maglane-lab', lab) }
+  return { lab, folder, manifests: join(folder, 'manifests'), cgroup: join(await cgroupMount(), `maglane-${lab}`) }
 }
 
 /** The network namespace of a place: a node, a pod, `fabric`, `outside`. */

@@ -17,11 +17,11 @@ import { LabError } from './lab-error.ts'
 import { instanceName, type LabNames, labNames, namespaceName, newLabName } from './lab-names.ts'
 import { thisProcess, writeLabRecord } from './lab-record.ts'
 import { deleteManifest, type ManifestObject, type ObjectName, writeManifest } from './manifest.ts'
-import { ipBatch, setUpNamespace } from './namespace.ts'
+import { inNamespace, ipBatch, setUpNamespace } from './namespace.ts'
 import { type LabNode, nodeManifest } from './nodes.ts'
 import type { LabPod } from './pod.ts'
 import { Pods } from './pods.ts'
-import { type RunOptions, type RunResult, run } from './run.ts'
+import { type RunOptions, type RunResult, run, runChecked } from './run.ts'
 import { takeDown, takeDownAbandoned } from './take-down.ts'
 import { fabricSetup, nodeMachineSetup, outsideSetup, topologyLinks } from './topology.ts'
 import { isWorkload, Workloads } from './workloads.ts'
@@ -71,6 +71,10 @@ export interface Lab extends AsyncDisposable {
   delete(object: ObjectName): Promise<void>
   /** Pods are added ready; pods that go are said to terminate, and end when no agent sends anything to them any more. */
   scale(workload: string, replicas: number): Promise<void>
+  /** Makes the fabric route an address to a node, as the owner of a network does for external addresses. */
+  route(address: string, node: string): Promise<void>
+  /** Ends this process's part, the clients, and leaves all else as it stands: for a lab that is kept. */
+  leave(): void
   /** Ends every process and removes all that the lab has put on the machine. */
   close(): Promise<void>
 }
@@ -207,8 +211,19 @@ class NamespaceLab implements Lab {
     await this.#record()
   }
 
-  async close(): Promise<void> {
+  async route(address: string, node: string): Promise<void> {
+    const { ipv4, ipv6 } = this.node(node).addresses
+    const via = address.includes(':') ? ipv6 : ipv4
+    await runChecked(inNamespace(namespaceName(this.name, 'fabric'), ['ip', 'route', 'replace', address, 'via', via]))
+  }
+
+  leave(): void {
     for (const client of this.#clients.values()) client.stop()
+    this.#clients.clear()
+  }
+
+  async close(): Promise<void> {
+    this.leave()
     await takeDown(this.name)
   }
 

@@ -3,10 +3,10 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import { enter } from './enter.ts'
 import { LabError } from './lab-error.ts'
 import type { LabPod } from './pod.ts'
+import { program } from './program.ts'
 
 export interface PodServer {
   /** Ends the process at once and waits for its end. */
@@ -16,11 +16,9 @@ export interface PodServer {
 /** Starts the server and waits until all its sockets are open. It outlives this process, for labs that are kept. */
 export async function startPodServer(pod: LabPod): Promise<PodServer> {
   const { ipv4, ipv6 } = pod.addresses
-  const program = fileURLToPath(new URL('../demo/main.ts', import.meta.url))
   const ports = pod.ports.flatMap(({ protocol, port }) => [`--${protocol.toLowerCase()}`, String(port)])
   const argv = [
-    process.execPath,
-    program,
+    ...program('demo/main'),
     '--name',
     pod.name,
     '--node',

@@ -6,11 +6,16 @@ import type { CniName } from './cni.ts'
 import { LabError } from './lab-error.ts'
 import { type LabNames, namespaceName } from './lab-names.ts'
 import { deleteManifest, writeManifest } from './manifest.ts'
-import { deleteNamespaces } from './namespace.ts'
+import { deleteNamespaces, inNamespace } from './namespace.ts'
 import type { LabNode } from './nodes.ts'
 import { type LabPod, type PodSpec, type PodState, podManifest, podPlaceName } from './pod.ts'
 import { connectPods, type PodLink } from './pod-network.ts'
 import { type PodServer, startPodServer } from './pod-server.ts'
+import { runChecked } from './run.ts'
+import { until } from './until.ts'
+
+/** terminationGracePeriodSeconds' default. */
+const graceMs = 30_000
 
 interface RunningPod {
   readonly pod: LabPod
@@ -52,6 +57,13 @@ export class Pods {
     const running = this.#find(placeName)
     running.state = { ...running.state, ...state }
     await writeManifest(this.#names.manifests, podManifest(running.pod, running.state))
+  }
+
+  /** Waits until nobody is connected to the pod any more, at most as long as a pod's grace period usually lasts. */
+  async haveDrained(placeName: string): Promise<void> {
+    const { pod } = this.#find(placeName)
+    const established = inNamespace(pod.place.namespace, ['ss', '--no-header', '--tcp', 'state', 'established'])
+    await until(`nobody is connected to ${placeName}`, async () => (await runChecked(established)) === '', graceMs)
   }
 
   /** Ends a pod's server and removes the pod and its manifest. */

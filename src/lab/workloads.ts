@@ -66,7 +66,7 @@ export class Workloads {
     const present = [...this.#pods.all].filter(([, pod]) => pod.workload === key)
     if (replicas > present.length) await this.#add(key, workload, replicas - present.length)
     // The youngest go first.
-    await Promise.all(present.slice(replicas).map(([name, pod]) => this.#retire(name, pod)))
+    await Promise.all(present.slice(replicas).map(([name, pod]) => this.#retire(name, pod, replicas === 0)))
   }
 
   async #add(key: string, workload: Workload, count: number): Promise<void> {
@@ -75,10 +75,14 @@ export class Workloads {
     await this.#pods.create(specs, key)
   }
 
-  /** As a kubelet does: the pod serves on until nobody sends anything new to it. */
-  async #retire(name: string, pod: LabPod): Promise<void> {
+  /** As a kubelet does: the pod serves on until nobody sends anything new to it, and what it serves has ended. */
+  async #retire(name: string, pod: LabPod, last: boolean): Promise<void> {
     await this.#pods.setState(name, { terminating: true })
-    await this.#agents.haveForgotten(pod)
+    // The last pods of all serve while they terminate (KEP-1669): nobody forgets them before they are gone.
+    if (!last) {
+      await this.#agents.haveForgotten(pod)
+      await this.#pods.haveDrained(name)
+    }
     await this.#pods.remove(name)
   }
 

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Every caller reaches every kind of address, backend here or there, on every CNI, with the socket hooks and without. */
+
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { nodeAddress, outsideClient, overlayAddress, podGateway } from '../../src/lab/address-plan.ts'
+import type { ClientAnswer } from '../../src/lab/client-protocol.ts'
+import { cniNames } from '../../src/lab/cni.ts'
+import { createLab, type Lab } from '../../src/lab/lab.ts'
+import { until } from '../../src/lab/until.ts'
+import { type Family, families, frontendKinds, protocols, target } from './frontends.ts'
+import { podPorts, service } from './objects.ts'
+import { skipWithoutRoot } from './skip.ts'
+
+/** Services whose only pod is on the caller's node, and on the other one. */
+const services = [
+  { name: 'here', n: 1, node: 'node-a' },
+  { name: 'there', n: 2, node: 'node-b' },
+] as const
+
+for (const cni of cniNames) {
+  for (const socketLb of ['all', 'off'] as const) {
+    describe(`with --cni ${cni} and --socket-lb ${socketLb}`, skipWithoutRoot, () => {
+      let lab: Lab
+      before(async () => {
+        lab = await createLab({ cni, socketLb })
+        await lab.pods.create(
+          services.map(({ name, node }) => ({ name, node, labels: { app: name }, ports: podPorts })),
+        )
+        await lab.apply(...services.map(({ name, n }) => service(name, n)))
+        for (const { n } of services) {
+          await until('the Service answers', () => lab.request('client-a', target(n, 'ClusterIP', 'ipv6', 'tcp')))
+        }
+      })
+      after(async () => await lab?.close())
+
+      for (const kind of frontendKinds) {
+        for (const { name, n } of services) {
+          for (const family of families) {
+            for (const proto of protocols) {
+              const wanted = target(n, kind, family, proto)
+              const what = `the ${kind} over ${family}, ${proto}, backend ${name}`
+
+              test(`a pod reaches ${what}, and keeps its address`, async () => {
+                const answer = await lab.request('client-a', wanted)
+                assertAnswer(answer, name, wanted)
+                assert.equal(answer.client.address, lab.pod('client-a').addresses[family])
+              })
+
+              test(`a node reaches ${what}`, async () => {
+                const answer = await lab.request('node-a', wanted)
+                assertAnswer(answer, name, wanted)
+                assert.ok(addressesOfNodeA(family).includes(answer.client.address), answer.client.address)
+              })
+
+              test(`a client outside reaches ${what}, and keeps its address where the backend is local`, async () => {
+                const answer = await lab.request('outside', wanted)
+                assertAnswer(answer, name, wanted)
+                if (name === 'here') assert.equal(answer.client.address, outsideClient[family])
+                else assert.ok(addressesOfNodeA(family).includes(answer.client.address), answer.client.address)
+              })
+            }
+          }
+        }
+      }
+
+      for (const family of families) {
+        for (const proto of protocols) {
+          test(`a pod reaches the NodePort of another node over ${family}, ${proto}`, async () => {
+            const wanted = { ...target(1, 'NodePort', family, proto), address: nodeAddress(1)[family] }
+            for (const from of ['client-a', 'node-a', 'outside']) {
+              assertAnswer(await lab.request(from, wanted), 'here', wanted)
+            }
+          })
+        }
+
+        test(`large transfers and fragments arrive over ${family}`, async () => {
+          const bytes = 300_000
+          for (const from of ['client-a', 'node-a', 'outside']) {
+            for (const { name, n } of services) {
+              for (const kind of ['ClusterIP', 'NodePort'] as const) {
+                const question = { sendBytes: bytes, answerBytes: bytes }
+                const tcp = await lab.request(from, target(n, kind, family, 'tcp'), question)
+                assert.deepEqual([tcp.pod, tcp.received, tcp.answerBytes], [name, bytes, bytes], `${from}, ${kind}`)
+                const datagram = { sendBytes: 4000, answerBytes: 4000 }
+                const udp = await lab.request(from, target(n, kind, family, 'udp'), datagram)
+                assert.deepEqual([udp.pod, udp.received, udp.answerBytes], [name, 4000, 4000], `${from}, ${kind}`)
+              }
+            }
+          }
+        })
+      }
+    })
+  }
+}
+
+function assertAnswer(
+  answer: ClientAnswer,
+  pod: string,
+  wanted: { readonly address: string; readonly port: number },
+): void {
+  assert.equal(answer.pod, pod)
+  assert.deepEqual(
+    answer.peer,
+    { address: wanted.address, port: wanted.port },
+    'the client talks to the address it called',
+  )
+}
+
+/** What MASQUERADE could choose on the way to a pod: of the uplink, the bridge or the overlay device. */
+function addressesOfNodeA(family: Family): string[] {
+  return [nodeAddress(0), podGateway(0), overlayAddress(0)].map((addresses) => addresses[family])
+}
