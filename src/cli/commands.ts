@@ -9,6 +9,7 @@ type AnyCommand = Command<any>
 /** In the order of `--help`. */
 const loaders: Readonly<Record<string, () => Promise<{ readonly command: AnyCommand }>>> = {
   get: () => import('./get.ts'),
+  monitor: () => import('./monitor.ts'),
 }
 
 export const commandNames: readonly string[] = Object.keys(loaders)

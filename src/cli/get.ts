@@ -13,20 +13,22 @@ import { frontendsView } from './views/frontends.ts'
 import { servicesView } from './views/services.ts'
 import type { View } from './views/view.ts'
 
-const views = {
-  services: servicesView,
-  frontends: frontendsView,
-  backends: backendsView,
-  flows: flowsView,
-  affinities: affinitiesView,
-  devices: devicesView,
-} as const satisfies Record<string, View<never>>
-
 const options = { instance: instanceOption } as const
+
+type Print = (service: string | undefined, args: Args<typeof options>, io: Io) => void
+
+const kinds: Readonly<Record<string, Print>> = {
+  services: printer(servicesView),
+  frontends: printer(frontendsView),
+  backends: printer(backendsView),
+  flows: printer(flowsView),
+  affinities: printer(affinitiesView),
+  devices: printer(devicesView),
+}
 
 export const command = defineCommand({
   summary: 'Show what is in the maps',
-  usage: `get ${Object.keys(views).join('|')} [[NAMESPACE/]SERVICE] [OPTIONS]`,
+  usage: `get ${Object.keys(kinds).join('|')} [[NAMESPACE/]SERVICE] [OPTIONS]`,
   description: 'Reads the pinned maps of an agent, which need not run. A Service without a namespace is in `default`.',
   options,
   examples: [
@@ -36,16 +38,19 @@ export const command = defineCommand({
   ],
   run: async (args, io) => {
     const [what = '', service, ...rest] = args.positionals
-    if (!Object.hasOwn(views, what)) throw new UsageError(`get takes one of ${Object.keys(views).join(', ')}`)
+    const print = Object.hasOwn(kinds, what) ? kinds[what] : undefined
+    if (print === undefined) throw new UsageError(`get takes one of ${Object.keys(kinds).join(', ')}`)
     if (rest.length > 0) throw new UsageError(`get takes one Service, got "${rest[0]}" besides`)
-    print(views[what as keyof typeof views] as View<unknown>, service, args, io)
+    print(service, args, io)
     return 0
   },
 })
 
-function print<Row>(view: View<Row>, service: string | undefined, args: Args<typeof options>, io: Io): void {
-  const wanted = service === undefined || service.includes('/') ? service : `default/${service}`
-  const rows = withLive(args.values.instance, view.rows)
-  const shown = wanted === undefined ? rows : rows.filter((row) => view.services(row).includes(wanted))
-  printRows(args, io, view.columns, shown, wanted === undefined ? view.none : `${view.none} of ${wanted}`)
+function printer<Row>(view: View<Row>): Print {
+  return (service, args, io) => {
+    const wanted = service === undefined || service.includes('/') ? service : `default/${service}`
+    const rows = withLive(args.values.instance, view.rows)
+    const shown = wanted === undefined ? rows : rows.filter((row) => view.services(row).includes(wanted))
+    printRows(args, io, view.columns, shown, wanted === undefined ? view.none : `${view.none} of ${wanted}`)
+  }
 }

@@ -41,7 +41,8 @@ function optionRow([name, option]: [string, Option]): string[] {
 function remark({ multiple, default: value }: Option): string {
   const remarks = []
   if (multiple === true) remarks.push('repeatable')
-  if (value !== undefined && value !== false) remarks.push(`default: ${String(value)}`)
+  const unset = value === undefined || value === false || (Array.isArray(value) && value.length === 0)
+  if (!unset) remarks.push(`default: ${String(value)}`)
   return remarks.length === 0 ? '' : ` (${remarks.join(', ')})`
 }
 

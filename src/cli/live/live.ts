@@ -21,13 +21,17 @@ export interface Live {
 export function withLive<T>(name: string, read: (live: Live) => T): T {
   using open = openPinnedMaps(findInstance(name).maps)
   const { maps } = open
-  const { abi } = maps.control.get(0)
-  if (abi !== abiFingerprint) {
-    throw new InstanceError(
-      `instance "${name}" belongs to another version of maglane: its maps have layout ${hex(abi)}, this one reads ${hex(abiFingerprint)}`,
-    )
-  }
+  requireSameAbi(name, maps)
   return read({ maps, names: new ServiceNames(maps.services.entries()), sets: new BackendSets(maps.arena) })
+}
+
+/** @throws InstanceError when the maps were made by another version, whose layout this one would misread. */
+export function requireSameAbi(name: string, maps: Maps): void {
+  const { abi } = maps.control.get(0)
+  if (abi === abiFingerprint) return
+  throw new InstanceError(
+    `instance "${name}" belongs to another version of maglane: its maps have layout ${hex(abi)}, this one reads ${hex(abiFingerprint)}`,
+  )
 }
 
 function hex(fingerprint: number): string {

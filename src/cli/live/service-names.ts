@@ -18,15 +18,12 @@ export class ServiceNames {
 
   /** `namespace/name`; the id where it has no name, '' for 0, which is no Service. */
   service(id: number): string {
-    const known = this.ports.get(id)
-    return known === undefined ? unnamed(id) : `${known.namespace}/${known.name}`
+    return formatService(id, this.ports.get(id))
   }
 
   /** `namespace/name:port`, without the colon for a port that has no name. */
   servicePort(id: number): string {
-    const known = this.ports.get(id)
-    if (known === undefined) return unnamed(id)
-    return `${this.service(id)}${known.portName === '' ? '' : `:${known.portName}`}`
+    return formatServicePort(id, this.ports.get(id))
   }
 
   /** `namespace/name` of the Service that an affinity id stands for; '' when it is gone. */
@@ -35,6 +32,14 @@ export class ServiceNames {
   }
 }
 
-function unnamed(id: number): string {
-  return id === 0 ? '' : `#${id}`
+/** `namespace/name`; `#id` without a name, '' for id 0. */
+export function formatService(id: number, name: ServiceName | undefined): string {
+  if (name === undefined) return id === 0 ? '' : `#${id}`
+  return `${name.namespace}/${name.name}`
+}
+
+/** `namespace/name:port`. */
+export function formatServicePort(id: number, name: ServiceName | undefined): string {
+  const port = name === undefined || name.portName === '' ? '' : `:${name.portName}`
+  return `${formatService(id, name)}${port}`
 }
