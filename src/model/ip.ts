@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /** IP addresses and CIDRs as Kubernetes objects write them: read leniently, written canonically, compared by their bytes. */
 import { AddressError, formatAddress, MAPPED_PREFIX_BITS, parseAddress } from '../abi/address.ts'
+import { type Cidr as AddressRange, parseCidr as parseRange, cidrContains as rangeContains } from '../abi/cidr.ts'
 import type { IpFamily } from './types.ts'
 
 /** A range of addresses, host bits cleared. */
-export interface Cidr {
+export interface Cidr extends AddressRange {
   /** Canonical: `10.0.0.0/8`, `fd00::/64`. */
   readonly text: string
   readonly family: IpFamily
-  /** 16 bytes; IPv4 in its mapped form (RFC 4291, 2.5.5.2). */
-  readonly bytes: Uint8Array
-  /** Leading bits that count, of 128: 96 more than written for IPv4. */
-  readonly bits: number
 }
 
 const CANONICAL_IPV4 = /^(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)){3}$/
@@ -57,25 +54,18 @@ export function addressKey(address: string): string {
 
 /** Reads `address/length`; host bits may be set and are cleared. Undefined when it is no CIDR. */
 export function parseCidr(text: string): Cidr | undefined {
-  const slash = text.indexOf('/')
-  const length = text.slice(slash + 1)
-  const bytes = slash < 0 ? undefined : addressBytes(text.slice(0, slash))
-  if (!bytes || !/^\d{1,3}$/.test(length)) return undefined
-  const mapped = !text.includes(':')
-  const bits = Number(length) + (mapped ? MAPPED_PREFIX_BITS : 0)
-  if (bits > 128) return undefined
-  for (let bit = bits; bit < 128; bit++) bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) & ~(0x80 >> (bit & 7))
-  const shown = mapped ? bytes.subarray(12).join('.') : formatAddress(bytes)
-  return { text: `${shown}/${Number(length)}`, family: mapped ? 'IPv4' : 'IPv6', bytes, bits }
+  try {
+    const range = parseRange(text)
+    const family = text.includes(':') ? 'IPv6' : 'IPv4'
+    const length = range.bits - (family === 'IPv4' ? MAPPED_PREFIX_BITS : 0)
+    return { ...range, family, text: `${formatAddress(range.address)}/${length}` }
+  } catch (error) {
+    if (error instanceof AddressError) return undefined
+    throw error
+  }
 }
 
 /** Whether a canonical address lies in the range; never across families. */
 export function cidrContains(cidr: Cidr, address: string): boolean {
-  if (familyOf(address) !== cidr.family) return false
-  const bytes = addressBytes(address)
-  if (!bytes) return false
-  const whole = cidr.bits >> 3
-  for (let at = 0; at < whole; at++) if (bytes[at] !== cidr.bytes[at]) return false
-  const rest = cidr.bits & 7
-  return rest === 0 || ((bytes[whole] ?? 0) ^ (cidr.bytes[whole] ?? 0)) >> (8 - rest) === 0
+  return familyOf(address) === cidr.family && rangeContains(cidr, parseAddress(address))
 }

@@ -11,7 +11,7 @@ const EXTENSIONS = /\.(ya?ml|json)$/i
 /** Files read at the same time: a folder may hold tens of thousands. */
 const READERS = 32
 /** A file that lost objects is believed after this: longer than an editor takes to write. */
-export const SETTLE_MS = 50
+export const SETTLE_MS = 25
 
 interface ManifestFile extends ParsedManifest {
   /** Tells a version of the file from every other. */

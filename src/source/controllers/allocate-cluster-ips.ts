@@ -55,12 +55,12 @@ function openPool(cidr: Cidr): NumberPool {
 }
 
 function offsetOf(cidr: Cidr, address: string): number {
-  const bytes = addressBytes(address) ?? cidr.bytes
-  return Number((toBigInt(bytes) - toBigInt(cidr.bytes)) & 0xffffffffn)
+  const bytes = addressBytes(address) ?? cidr.address
+  return Number((toBigInt(bytes) - toBigInt(cidr.address)) & 0xffffffffn)
 }
 
 function addressAt(cidr: Cidr, offset: number): string {
-  const hex = (toBigInt(cidr.bytes) + BigInt(offset)).toString(16).padStart(32, '0')
+  const hex = (toBigInt(cidr.address) + BigInt(offset)).toString(16).padStart(32, '0')
   const address = formatAddress(Buffer.from(hex, 'hex'))
   return familyOf(address) === cidr.family ? address : ''
 }
