@@ -33,6 +33,9 @@ const options = {
   json: { type: 'boolean', default: false, description: 'The same as -o json' },
 } as const
 
+/** What a shell says of a program that SIGINT ended: 128 + 2. */
+const EXIT_INTERRUPTED = 130
+
 type LabArgs = Args<typeof options>
 
 export const command = defineCommand({
@@ -82,6 +85,10 @@ async function tour(args: LabArgs, io: Io): Promise<number> {
     done = true
     if (args.values.keep) print(`\n${await lookAround(lab)}`)
     return report.failed === 0 ? 0 : 1
+  } catch (error) {
+    if (!io.signal.aborted) throw error
+    io.stderr('Interrupted: taking the lab down\n')
+    return EXIT_INTERRUPTED
   } finally {
     // A lab that is kept is one whose tour was seen to its end.
     if (args.values.keep && done) lab.leave()

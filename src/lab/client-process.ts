@@ -38,7 +38,8 @@ export class ClientProcess {
 
   constructor(place: Place) {
     const [command = '', ...args] = enter(place, program('lab/client-main'))
-    this.#child = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+    // Detached: Ctrl-C is for the parent, which decides what becomes of its clients.
+    this.#child = spawn(command, args, { detached: true, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
     this.#child.on('message', (reply: ClientReply) => this.#settle(reply))
     this.#child.on('error', () => this.#abandon())
     this.#child.on('exit', () => this.#abandon())

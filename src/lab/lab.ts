@@ -6,6 +6,7 @@
 
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { ensurePinDirectory } from '../bpf/bpffs.ts'
 import { nodeAddress } from './address-plan.ts'
 import { type AgentOptions, Agents } from './agents.ts'
 import { createCgroup } from './cgroup.ts'
@@ -14,7 +15,7 @@ import type { ClientAnswer, ClientQuestion, ClientTarget } from './client-protoc
 import type { CniName } from './cni.ts'
 import { enter, type Place } from './enter.ts'
 import { LabError } from './lab-error.ts'
-import { instanceName, type LabNames, labNames, namespaceName, newLabName } from './lab-names.ts'
+import { instanceName, type LabNames, labNames, namespaceName, newLabName, pinsFolder } from './lab-names.ts'
 import { thisProcess, writeLabRecord } from './lab-record.ts'
 import { deleteManifest, type ManifestObject, type ObjectName, writeManifest } from './manifest.ts'
 import { inNamespace, ipBatch, setUpNamespace } from './namespace.ts'
@@ -132,6 +133,8 @@ class NamespaceLab implements Lab {
   }
 
   async bringUp(): Promise<void> {
+    // Agents have mounts of their own: a bpffs that one of them mounted would be seen by nobody else.
+    ensurePinDirectory(pinsFolder)
     await this.#record()
     await mkdir(this.manifests, { recursive: true })
     const places = [...this.nodes.map(({ place }) => place), this.#place('outside'), this.#place('fabric')]

@@ -84,7 +84,7 @@ export function outsideSetup(): NamespaceSetup {
 export interface NodeSysctls {
   /** net.bridge.bridge-nf-call-iptables and -ip6tables: bridged packets pass netfilter, as kubeadm demands. */
   readonly bridgeNetfilter: boolean
-  /** Reverse path filter: 0 off, 1 strict, 2 loose (RFC 3704). */
+  /** Reverse path filter: 0 off, 1 strict, also for IPv6, 2 loose (RFC 3704). */
   readonly rpFilter: 0 | 1 | 2
 }
 
@@ -115,9 +115,19 @@ export function nodeMachineSetup(
       ...ownPart.ip,
     ],
     bridge: ownPart.bridge,
-    nft: ownPart.nft,
+    nft: `${ownPart.nft}\n${sysctls.rpFilter === 1 ? reversePathRules : ''}`,
   }
 }
+
+// IPv6 has no rp_filter; this is what firewalld installs in its place (IPv6_rpfilter=yes).
+const reversePathRules = `
+table ip6 reverse-path {
+  chain prerouting {
+    type filter hook prerouting priority mangle; policy accept;
+    icmpv6 type { nd-router-advert, nd-neighbor-solicit } accept
+    fib saddr . iif oif missing drop
+  }
+}`
 
 function address(device: string, pair: AddressPair, length4: number, length6: number): string[] {
   return [

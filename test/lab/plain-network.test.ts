@@ -2,13 +2,16 @@
 /** The lab's own network, without any agent: what fails here is no fault of the dataplane. */
 
 import assert from 'node:assert/strict'
-import { readdir } from 'node:fs/promises'
+import { mkdtemp, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { nodeAddress, outsideClient, podCidr } from '../../src/lab/address-plan.ts'
 import { cniNames } from '../../src/lab/cni.ts'
+import { enterWithSys } from '../../src/lab/enter.ts'
 import { createLab, type Lab } from '../../src/lab/lab.ts'
 import { labsFolder } from '../../src/lab/lab-names.ts'
 import { listNamespaces } from '../../src/lab/namespace.ts'
+import { runChecked } from '../../src/lab/run.ts'
 import { skipWithoutRoot } from './skip.ts'
 
 const ports = [
@@ -96,6 +99,19 @@ for (const cni of cniNames) {
     })
   })
 }
+
+test('an agent’s place has the node’s devices, and the machine’s pins and cgroups', skipWithoutRoot, async () => {
+  await using lab = await createLab({ agents: false })
+  const { place } = lab.node('node-a')
+  const folder = await mkdtemp(join(lab.folder, 'sys-'))
+  const script = `ls /sys/class/net && stat -f -c %T /sys/fs/bpf && cat ${place.cgroup}/cgroup.procs && echo pid $$`
+  const text = await runChecked(enterWithSys(place, folder, ['sh', '-c', script]))
+  assert.match(text, /^eth0$/m)
+  assert.doesNotMatch(text, /^outside$/m)
+  assert.match(text, /^bpf_fs$/m)
+  const [, pid] = /^pid (\d+)$/m.exec(text) ?? []
+  assert.ok(text.split('\n').includes(pid ?? ''), 'the process is in the cgroup that it sees')
+})
 
 test('labs side by side do not meet, and nothing of them is left when they close', skipWithoutRoot, async () => {
   const labs = await Promise.all([createLab({ agents: false }), createLab({ agents: false })])
