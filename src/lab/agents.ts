@@ -6,7 +6,6 @@ import { once } from 'node:events'
 import { mkdir, open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { clusterCidr } from './address-plan.ts'
-import { type CniName, nodeDevices } from './cni.ts'
 import { enterWithSys } from './enter.ts'
 import { LabError } from './lab-error.ts'
 import { type LabNames, pinFolder } from './lab-names.ts'
@@ -15,6 +14,20 @@ import type { LabPod } from './pod.ts'
 import { program } from './program.ts'
 import { servesAny } from './serving-backends.ts'
 import { until } from './until.ts'
+
+// The defaults are those of a large cluster; a lab is small, and several stand side by side on a small machine.
+const mapSizes = [
+  'frontends=4096',
+  'backends=4096',
+  'arena=1048576',
+  'members=4096',
+  'source_ranges=1024',
+  'services=1024',
+  'flows=16384',
+  'frags=1024',
+  'affinities=4096',
+  'sockets=16384',
+].join()
 
 export interface AgentOptions {
   /** Which processes the socket hooks serve; `off` leaves all to tc and XDP, as for pods of VM runtimes. Default `all`. */
@@ -25,13 +38,11 @@ export interface AgentOptions {
 
 export class Agents {
   readonly #names: LabNames
-  readonly #cni: CniName
   readonly #options: AgentOptions
   readonly #running = new Map<string, ChildProcess>()
 
-  constructor(names: LabNames, cni: CniName, options: AgentOptions) {
+  constructor(names: LabNames, options: AgentOptions) {
     this.#names = names
-    this.#cni = cni
     this.#options = options
   }
 
@@ -98,8 +109,8 @@ export class Agents {
       ...['--node', node.name],
       ...['--instance', node.instance],
       ...['--cgroup', node.place.cgroup],
-      ...['--devices', nodeDevices(this.#cni).join(',')],
       ...['--cluster-cidr', `${clusterCidr.ipv4},${clusterCidr.ipv6}`],
+      ...['--map-size', mapSizes],
       ...['--socket-lb', this.#options.socketLb ?? 'all'],
       ...['--ready-file', readyFile],
       ...(this.#options.agentArguments ?? []),

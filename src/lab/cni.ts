@@ -44,11 +44,6 @@ export function podMtu(cni: CniName): number {
   return isOverlay(cni) ? uplinkMtu - vxlanOverhead : uplinkMtu
 }
 
-/** Devices of a node that the cluster's and the outside's traffic comes in by, beside the pods' own. */
-export function nodeDevices(cni: CniName): string[] {
-  return isOverlay(cni) ? ['eth0', 'vxlan0', 'lo'] : ['eth0', 'lo']
-}
-
 /** A node's part: bridge, overlay device, routes to the other nodes' pods, masquerade rules. */
 export function nodeSetup(cni: CniName, nodeIndex: number, nodeCount: number): NamespaceSetup {
   const peers = Array.from({ length: nodeCount }, (_, index) => index).filter((index) => index !== nodeIndex)

@@ -116,7 +116,7 @@ class NamespaceLab implements Lab {
       place: this.#place(name),
     }))
     this.pods = new Pods(this.cni, names, this.nodes)
-    this.agents = new Agents(names, this.cni, options)
+    this.agents = new Agents(names, options)
     this.#workloads = new Workloads(this.nodes, this.pods, this.agents)
   }
 
