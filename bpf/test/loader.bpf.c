@@ -31,7 +31,8 @@ static __always_inline void report(__u8 hook, __u32 ifindex, __u32 length)
 	bpf_ringbuf_submit(event, 0);
 }
 
-/* Turns its packet's first byte over; a knob decides about the verdict. */
+/* Turns its packet's first byte over; knobs decide about the verdict and about
+ * a part of the code. */
 SEC("xdp")
 int loader_xdp(struct xdp_md *ctx)
 {
@@ -42,7 +43,8 @@ int loader_xdp(struct xdp_md *ctx)
 		return XDP_ABORTED;
 	*data = ~*data;
 	count(FORWARD_NEW, end - (void *)data);
-	report(HOOK_XDP, ctx->ingress_ifindex, end - (void *)data);
+	if (cfg.trace)
+		report(HOOK_XDP, ctx->ingress_ifindex, end - (void *)data);
 	return cfg.masquerade_all ? XDP_DROP : XDP_PASS;
 }
 

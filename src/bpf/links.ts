@@ -31,8 +31,8 @@ export interface XdpAttachment {
 
 /**
  * Attaches an XDP program: the driver's own XDP where the device has it, else the generic one, which runs on finished
- * socket buffers. A program that is attached already (EBUSY), a device that is gone and missing rights are errors, not
- * a reason to fall back.
+ * socket buffers. A program that is attached already (EBUSY) and missing rights are errors, not a reason to fall back; a
+ * device that does not exist is EINVAL.
  *
  * @param options.mode Default `auto`.
  */
@@ -48,11 +48,7 @@ export function attachXdp(options: {
   try {
     return { link: create(XDP_FLAGS_DRV_MODE), mode: 'native', nativeRefusal: undefined }
   } catch (error) {
-    if (
-      mode === 'native' ||
-      !isNativeError(error) ||
-      ['EBUSY', 'EEXIST', 'ENODEV', 'EPERM', 'EBADF'].includes(error.code)
-    )
+    if (mode === 'native' || !isNativeError(error) || ['EBUSY', 'EEXIST', 'EPERM', 'EBADF'].includes(error.code))
       throw error
     return { link: create(XDP_FLAGS_SKB_MODE), mode: 'generic', nativeRefusal: error }
   }

@@ -44,7 +44,8 @@ export function mapMemory(shape: MapShape, cpus: number = possibleCpus()): numbe
   switch (type) {
     case MapType.ARRAY: {
       const elements = value * maxEntries
-      return MAP_BYTES + (flags & BPF_F_MMAPABLE ? wholePages(elements) : elements)
+      // What is mapped into a process begins on a page of its own.
+      return flags & BPF_F_MMAPABLE ? pageSize() + wholePages(elements) : MAP_BYTES + elements
     }
     case MapType.PERCPU_ARRAY:
       return MAP_BYTES + maxEntries * (8 + value * cpus)

@@ -30,15 +30,15 @@ export function pinDirectory(context: TestContext): string {
   return directory
 }
 
-/** A network namespace with two ends of a veth, `a` and `b`, that are up; gone after the test. @returns its path. */
+/** A network namespace with two ends of a veth, `near` and `far`, that are up; gone after the test. @returns its path. */
 export function networkNamespace(context: TestContext): string {
   const name = uniqueName()
   const ip = (...args: string[]) => execFileSync('ip', args)
   ip('netns', 'add', name)
   context.after(() => ip('netns', 'del', name))
   ip('-n', name, 'link', 'set', 'lo', 'up')
-  ip('-n', name, 'link', 'add', 'a', 'type', 'veth', 'peer', 'name', 'b')
-  for (const device of ['a', 'b']) ip('-n', name, 'link', 'set', device, 'up')
+  ip('-n', name, 'link', 'add', 'near', 'type', 'veth', 'peer', 'name', 'far')
+  for (const device of ['near', 'far']) ip('-n', name, 'link', 'set', device, 'up')
   return join('/run/netns', name)
 }
 
