@@ -197,8 +197,8 @@ test('mapMemory() is at least what the kernel charges for a full map, and not fa
   for (const map of object.maps.values()) {
     const charged = chargedBytes(map.fd)
     const estimate = mapMemory(map)
-    // The kernel's number leaves out the branches of a trie and what its allocator rounds up.
-    const slack = map.name === 'source_ranges' ? 2.5 : map.name in full ? 1.5 : 1.1
+    // The kernel's number leaves out what its allocator rounds up, and a trie's branches: as many as entries, at worst.
+    const slack = map.name === 'source_ranges' ? 4.1 : map.name in full ? 1.5 : 1.1
     assert.ok(
       estimate >= charged && estimate <= charged * slack + 4096,
       `${map.name}: charged ${charged}, estimated ${estimate}`,
