@@ -13,8 +13,9 @@ const nameOf = new Map(Object.entries(constants.errno).map(([name, value]) => [v
 /** errno numbers that callers compare with. */
 export const Errno = constants.errno
 
-/** libbpf numbers its own errors from 4000 (libbpf_errno, libbpf.h). */
-const libbpfErrors: Readonly<Record<number, readonly [name: string, message: string]>> = {
+/** ENOTSUPP is the kernel's own and never meant for user space; libbpf numbers its errors from 4000 (libbpf.h). */
+const otherErrors: Readonly<Record<number, readonly [name: string, message: string]>> = {
+  524: ['ENOTSUPP', 'operation not supported'],
   4000: ['LIBELF', 'libelf failed'],
   4001: ['FORMAT', 'not a BPF object'],
   4002: ['KVERSION', 'incorrect or no kernel version'],
@@ -47,7 +48,7 @@ export class NativeError extends Error {
 }
 
 function describeErrno(errno: number): readonly [code: string, reason: string] {
-  const own = libbpfErrors[errno]
+  const own = otherErrors[errno]
   if (own) return own
   const code = nameOf.get(errno) ?? `E${errno}`
   return [code, nameOf.has(errno) ? getSystemErrorMessage(-errno) : 'unknown error']
