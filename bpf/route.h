@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0) */
+/* Where a translated packet goes when it does not go through the stack. */
+#ifndef MAGLANE_ROUTE_H
+#define MAGLANE_ROUTE_H
+
+#include "config.h"
+#include "packet.h"
+
+#define AF_INET 2
+#define AF_INET6 10
+
+/* Linux 6.7; absent from older headers. Without it the device's own address
+ * (struct device) stands in, as MASQUERADE would choose it. */
+#define FIB_LOOKUP_SRC (1U << 4)
+
+/* A hop is resolved again after this long even if nobody raised hop_epoch: the
+ * agent may be down. Short enough for a neighbour that moved, long enough to
+ * cost nothing. */
+#define HOP_MAX_AGE_S 30
+
+/* The destination is an address of this node. */
+#define ROUTE_LOCAL -2
+
+static __always_inline __u32 now_s(__u64 now_ns)
+{
+	return now_ns / 1000000000ULL;
+}
+
+static __always_inline struct device *device_get(__u32 ifindex)
+{
+	return bpf_map_lookup_elem(&devices, &ifindex);
+}
+
+static __always_inline void route_synthetic(const struct addr *dst, struct hop *hop, struct addr *src)
+{
+	hop->ifindex = 1;
+	hop->flags = HOP_F_NEIGH | HOP_F_XDP;
+	hop->mtu = 0;
+	/* volatile members cannot be copied as a struct */
+	for (int i = 0; i < 4; i++)
+		src->w[i] = addr_is4(dst) ? cfg.synthetic_src4.w[i] : cfg.synthetic_src6.w[i];
+}
+
+/* The next hop of what came in on in_ifindex towards dst, and the source address that the node would use.
+ * CONTINUE, ROUTE_LOCAL, or a reason. */
+static __noinline int route(ctx_t *ctx, __u32 in_ifindex, const struct addr *dst, struct hop *hop, struct addr *src)
+{
+	struct bpf_fib_lookup fib = {};
+	bool v4 = addr_is4(dst);
+	struct device *dev;
+	__u32 ifindex;
+	long r;
+
+	if (cfg.synthetic) {
+		route_synthetic(dst, hop, src);
+		return CONTINUE;
+	}
+	fib.ifindex = in_ifindex;
+	/* any length: with it the kernel tells the route's MTU, not the device's */
+	fib.tot_len = 20;
+	if (v4) {
+		fib.family = AF_INET;
+		fib.ipv4_dst = dst->w[3];
+	} else {
+		fib.family = AF_INET6;
+		addr_set6((struct addr *)fib.ipv6_dst, dst->w);
+	}
+	r = bpf_fib_lookup(ctx, &fib, sizeof(fib), cfg.have_fib_src ? FIB_LOOKUP_SRC : 0);
+	if (r == BPF_FIB_LKUP_RET_NOT_FWDED) /* local delivery */
+		return ROUTE_LOCAL;
+	if (r != BPF_FIB_LKUP_RET_SUCCESS && r != BPF_FIB_LKUP_RET_NO_NEIGH)
+		return DROP_NO_ROUTE;
+	ifindex = fib.ifindex;
+	hop->ifindex = ifindex;
+	hop->mtu = fib.tot_len; /* a union with mtu_result */
+	hop->flags = 0;
+	dev = device_get(ifindex);
+	if (ifindex == in_ifindex || (dev && dev->flags & DEV_F_XDP))
+		hop->flags = HOP_F_XDP;
+	if (r == BPF_FIB_LKUP_RET_SUCCESS) {
+		hop->flags |= HOP_F_NEIGH;
+		__builtin_memcpy(hop->dmac, fib.dmac, ETH_ALEN);
+		__builtin_memcpy(hop->smac, fib.smac, ETH_ALEN);
+	} else {
+		__builtin_memset(hop->dmac, 0, 2 * ETH_ALEN);
+		/* mtu_result is only filled in on success */
+		hop->mtu = 0;
+	}
+	if (cfg.have_fib_src) {
+		if (v4)
+			addr_set4(src, fib.ipv4_src);
+		else
+			addr_set6(src, fib.ipv6_src);
+	} else if (dev) {
+		*src = v4 ? dev->addr4 : dev->addr6;
+	} else {
+		return DROP_NO_ROUTE;
+	}
+	return CONTINUE;
+}
+
+static __always_inline bool hop_is_fresh(const struct flow *f, const struct control *ctl, __u64 now_ns)
+{
+	if (f->hop.flags & HOP_F_INGRESS)
+		return true;
+	return f->hop.flags & HOP_F_NEIGH && f->hop_epoch == ctl->hop_epoch &&
+	       now_s(now_ns) - f->hop_s <= HOP_MAX_AGE_S;
+}
+
+#endif
