@@ -613,22 +613,6 @@ const flowLayout: StructLayout = {
 /** Codec of struct flow, 96 bytes. */
 export const flowCodec: Codec<Flow> = structCodec(flowLayout)
 
-/** struct flow_draft. */
-export interface FlowDraft {
-  readonly request: Flow
-  readonly reply: Flow
-}
-const flowDraftLayout: StructLayout = {
-  name: 'flow_draft',
-  size: 192,
-  fields: [
-    ['request', 0, { struct: flowLayout }],
-    ['reply', 96, { struct: flowLayout }],
-  ],
-}
-/** Codec of struct flow_draft, 192 bytes. */
-export const flowDraftCodec: Codec<FlowDraft> = structCodec(flowDraftLayout)
-
 /** struct flow_key. */
 export interface FlowKey {
   readonly src: Address
@@ -652,6 +636,26 @@ const flowKeyLayout: StructLayout = {
 }
 /** Codec of struct flow_key, 40 bytes. */
 export const flowKeyCodec: Codec<FlowKey> = structCodec(flowKeyLayout)
+
+/** struct flow_draft. */
+export interface FlowDraft {
+  readonly request: Flow
+  readonly reply: Flow
+  readonly replyKey: FlowKey
+  readonly src: Address
+}
+const flowDraftLayout: StructLayout = {
+  name: 'flow_draft',
+  size: 248,
+  fields: [
+    ['request', 0, { struct: flowLayout }],
+    ['reply', 96, { struct: flowLayout }],
+    ['replyKey', 192, { struct: flowKeyLayout }],
+    ['src', 232, 'address'],
+  ],
+}
+/** Codec of struct flow_draft, 248 bytes. */
+export const flowDraftCodec: Codec<FlowDraft> = structCodec(flowDraftLayout)
 
 /** struct frag. */
 export interface Frag {
@@ -942,4 +946,4 @@ export const mapSpecs = {
 } as const
 
 /** Of all layouts that maps reach: pinned maps of another fingerprint are not taken over. */
-export const abiFingerprint = 0xf12065a4
+export const abiFingerprint = 0xf0e256ed
