@@ -28,12 +28,24 @@ export function parseCommand(command: Command, words: readonly string[]): Parsed
 
 function parse(words: readonly string[], options: Options) {
   try {
-    return parseArgs({ args: [...words], options: toParseArgs(options), allowPositionals: true, allowNegative: true })
+    return parseArgs({
+      args: words.map((word) => toNegatable(word, options)),
+      options: toParseArgs(options),
+      allowPositionals: true,
+      allowNegative: true,
+    })
   } catch (error) {
     // parseArgs explains itself in several sentences; the first one names the option.
     const message = error instanceof Error ? error.message.split('. ')[0] : String(error)
     throw new UsageError(message, { cause: error })
   }
+}
+
+/** `--flag=true` and `--flag=false`, as kube-proxy takes them, in the words of parseArgs. */
+function toNegatable(word: string, options: Options): string {
+  const [, name = '', value] = /^--([^=]+)=(true|false)$/.exec(word) ?? []
+  if (value === undefined || options[name]?.type !== 'boolean') return word
+  return value === 'true' ? `--${name}` : `--no-${name}`
 }
 
 type ParseArgsOption = {

@@ -32,6 +32,17 @@ test('parseCommand() gives defaults where an option is absent', () => {
   assert.equal(args.output, 'text')
 })
 
+for (const [word, localhost] of [
+  ['--localhost', true],
+  ['--localhost=true', true],
+  ['--localhost=false', false],
+  ['--no-localhost', false],
+] as const) {
+  test(`parseCommand() reads ${word} as ${localhost}`, () => {
+    assert.equal((parseCommand(command, [word]).values as { localhost?: boolean }).localhost, localhost)
+  })
+}
+
 for (const [words, message] of [
   [['--nod', 'a'], "Unknown option '--nod'"],
   [['--node'], "Option '--node <value>' argument missing"],
