@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What an agent, a compile or a trace can be told: every knob with its default. The defaults are kube-proxy's. */
 import { hostname } from 'node:os'
+import type { mapSpecs } from '../abi/generated.ts'
 
 /** How a client is known to be a pod of this cluster (kube-proxy's detectLocalMode). */
 export const LOCAL_MODES = ['ClusterCIDR', 'NodeCIDR', 'BridgeInterface', 'InterfaceNamePrefix'] as const
@@ -16,20 +17,8 @@ export interface PortRange {
   readonly max: number
 }
 
-/** Maps whose size is somebody's choice: `maxEntries` by the map's name. */
-export const SIZED_MAPS = [
-  'frontends',
-  'backends',
-  'arena',
-  'members',
-  'source_ranges',
-  'services',
-  'flows',
-  'frags',
-  'affinities',
-  'sockets',
-] as const
-export type SizedMap = (typeof SIZED_MAPS)[number]
+/** A map of the programs, whose size is somebody's choice. */
+export type SizedMap = keyof typeof mapSpecs
 
 export interface Config {
   /** Name of the Node object; default: the host's name. */
@@ -58,7 +47,7 @@ export interface Config {
   readonly snatPortRange: PortRange | undefined
   /** Of every hash, 32 bits; must be the same on all nodes of a cluster. Default 0x6d61676c. */
   readonly seed: number
-  /** Elements; maps that are not named have the size that the programs were built with. */
+  /** Elements by the map's name; maps that are not named have the size that the programs were built with. */
   readonly mapSizes: Readonly<Partial<Record<SizedMap, number>>>
   /** Names of network devices to attach to, `*` matches any text; empty: found out. */
   readonly devices: readonly string[]

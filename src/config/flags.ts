@@ -1,15 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The flags of the command line that say the same as the configuration, and how they are read. */
+import { mapSpecs } from '../abi/generated.ts'
 import { canonicalAddress, parseCidr } from '../model/ip.ts'
-import {
-  type Config,
-  ConfigError,
-  LOCAL_MODES,
-  type PortRange,
-  SIZED_MAPS,
-  type SizedMap,
-  SOCKET_LB_MODES,
-} from './config.ts'
+import { type Config, ConfigError, LOCAL_MODES, type PortRange, type SizedMap, SOCKET_LB_MODES } from './config.ts'
 
 /** For node:util's parseArgs, with the words of `--help`; a command spreads these among its own. No defaults: a flag that is absent leaves the file's value. */
 export const CONFIG_FLAGS = {
@@ -70,7 +63,7 @@ export const CONFIG_FLAGS = {
     type: 'string',
     multiple: true,
     placeholder: 'MAP=ENTRIES',
-    description: `Size of one of ${SIZED_MAPS.join(', ')}`,
+    description: 'Size of one of the maps, such as flows=1048576',
   },
   devices: {
     type: 'string',
@@ -188,10 +181,9 @@ function range(flags: FlagValues, name: ConfigFlag): PortRange | undefined {
 function mapSizes(flags: FlagValues): Config['mapSizes'] | undefined {
   const entries = list(flags, 'map-size', (text) => text, 'MAP=ENTRIES')?.map((text): [SizedMap, number] => {
     const [name = '', size = ''] = text.split('=')
-    const map =
-      SIZED_MAPS.find((known) => known === name) ??
-      fail('map-size', `expected one of ${SIZED_MAPS.join(', ')}, got '${name}'`)
-    return [map, toNumber('map-size', size, 1, 2 ** 31)]
+    if (!Object.hasOwn(mapSpecs, name))
+      fail('map-size', `expected one of ${Object.keys(mapSpecs).join(', ')}, got '${name}'`)
+    return [name as SizedMap, toNumber('map-size', size, 1, 2 ** 31)]
   })
   return entries && Object.fromEntries(entries)
 }
