@@ -9,6 +9,7 @@ type AnyCommand = Command<any>
 /** In the order of `--help`. */
 const loaders: Readonly<Record<string, () => Promise<{ readonly command: AnyCommand }>>> = {
   compile: () => import('./compile.ts'),
+  diff: () => import('./diff.ts'),
   get: () => import('./get.ts'),
   lab: () => import('./lab.ts'),
   monitor: () => import('./monitor.ts'),

@@ -2,7 +2,10 @@
 /** The command line against pinned maps and a program that ran. */
 
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
 import { frontendPlan, plansOf, portPlan, servicePlan, setPlan, simplePlan } from '../unit/diff.plans.ts'
 import { maglane, pinnedInstance } from './cli.instance.ts'
 import { tcpSyn } from './cli.packet.ts'
@@ -122,4 +125,57 @@ test('get refuses the maps of another version', { skip }, async (context) => {
   const { status, stderr } = await maglane(['get', 'services', '--instance', instance.name])
   assert.equal(status, 1)
   assert.match(stderr, /layout 00000001/)
+})
+
+const webManifest = `
+apiVersion: v1
+kind: Service
+metadata: { name: web }
+spec: { clusterIP: 10.96.0.1, ports: [{ port: 80 }] }
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: { name: web-1, labels: { kubernetes.io/service-name: web } }
+addressType: IPv4
+ports: [{ name: '', port: 8080 }]
+endpoints:
+  - { addresses: [10.1.0.1], nodeName: node-a }
+  - { addresses: [10.1.0.2], nodeName: node-b }
+`
+
+function manifests(context: TestContext, text: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'maglane-cli-'))
+  context.after(() => rmSync(folder, { recursive: true }))
+  writeFileSync(join(folder, 'web.yaml'), text)
+  return folder
+}
+
+test('diff finds nothing where the maps are what the manifests ask for', { skip }, async (context) => {
+  const instance = await pinnedInstance(context, plansOf(web))
+  const folder = manifests(context, webManifest)
+  const { status, stdout } = await maglane(['diff', '-m', folder, '--node', 'node-a', '--instance', instance.name])
+  assert.equal(stdout, 'No difference\n')
+  assert.equal(status, 0)
+})
+
+test('diff tells frontends and backends that come and go', { skip }, async (context) => {
+  const live = simplePlan('web', '10.96.0.1', '10.1.0.1:8080*', '10.1.0.9:8080')
+  const instance = await pinnedInstance(context, plansOf(live, empty))
+  const more = webManifest
+    .replace('[{ port: 80 }]', '[{ port: 80, name: a }, { port: 81, name: b }]')
+    .replace("name: '', ", 'name: a, ')
+  const folder = manifests(context, more)
+
+  const { status, stdout } = await maglane(['diff', '-m', folder, '--node', 'node-a', '--instance', instance.name])
+
+  assert.deepEqual(stdout.split('\n'), [
+    '- 10.96.0.2:80/TCP  clusterIP of default/empty',
+    '+ 10.96.0.1:81/TCP  clusterIP of default/web:b',
+    '~ 10.96.0.1:80/TCP',
+    '    service: default/web → default/web:a',
+    '    internal: -10.1.0.9:8080, +10.1.0.2:8080',
+    '    external: -10.1.0.9:8080, +10.1.0.2:8080',
+    '',
+  ])
+  assert.equal(status, 3)
 })
