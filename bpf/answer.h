@@ -9,14 +9,15 @@
 #define ANSWER_TTL 64
 
 /* Out of where the packet came from. */
-static __always_inline int answer_send(ctx_t *ctx, const struct packet *p)
+static __always_inline int answer_send(const struct packet *p)
 {
 #ifdef MAGLANE_XDP
-	(void)ctx;
 	(void)p;
 	return XDP_TX;
 #else
-	return bpf_redirect(ctx->ifindex, p->hook == HOOK_TC_NET_OUT ? BPF_F_INGRESS : 0);
+	if (p->hook != HOOK_TC_NET_OUT)
+		return bpf_redirect(p->ifindex, 0);
+	return p->ifindex == LOOPBACK_IFINDEX ? CTX_PASS : bpf_redirect(p->ifindex, BPF_F_INGRESS);
 #endif
 }
 

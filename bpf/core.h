@@ -13,9 +13,9 @@ static __always_inline int flow_send(ctx_t *ctx, const struct packet *p, const s
 
 	if (!(f->flags & FLOW_F_REDIRECT))
 		return CTX_PASS;
-	/* looped back to the node on the device that it is on already */
+	/* for the node itself, and on its way there already */
 	if (f->hop.flags & HOP_F_INGRESS && f->hop.ifindex == p->ifindex &&
-	    (p->hook != HOOK_TC_NET_OUT || p->key.dir == DIR_INGRESS))
+	    (p->key.dir == DIR_INGRESS || p->ifindex == LOOPBACK_IFINDEX))
 		return CTX_PASS;
 #ifndef MAGLANE_XDP
 	if (!fresh && !cfg.synthetic)
@@ -116,7 +116,7 @@ __noinline int CHECKED_ONCE(answer)(ctx_t *ctx, const struct packet *p, const st
 	if (st && reason != ANSWER_PING)
 		st->refused++;
 	conclude(ctx, p, s, f, ctl, r ? DROP_REPLY_FAILED : reason);
-	return r ? CTX_DROP : answer_send(ctx, p);
+	return r ? CTX_DROP : answer_send(p);
 }
 
 /* A packet that is not translated: what the hook returns for it. */

@@ -9,6 +9,10 @@
 #include "bpf.h"
 #include "csum.h"
 
+/* lo of every network namespace. What is sent on it keeps its route when it comes
+ * in again, so a packet changed there is delivered without being routed anew. */
+#define LOOPBACK_IFINDEX 1
+
 /* A function that the verifier checks once, by its signature alone, and not
  * again for each state that a call brings along. Its pointers may be NULL as far
  * as the verifier knows. The name tells XDP's copy from tc's when both are linked. */
