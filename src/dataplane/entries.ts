@@ -158,3 +158,10 @@ export function writeBackend(
   const value = { addr: transientAddress(address), port, proto: protocol, flags, affinityId }
   backendCodec.encode(value, view, id * BACKEND_SIZE)
 }
+
+/** Whether a backend ever stood at an id: an element that no one wrote is all zero. */
+export function isUsedBackend(words: Uint32Array, id: number): boolean {
+  const size = BACKEND_SIZE / Uint32Array.BYTES_PER_ELEMENT
+  for (let word = id * size; word < (id + 1) * size; word++) if (words[word] !== 0) return true
+  return false
+}

@@ -48,6 +48,11 @@ export class FilterBits {
     if (count > 0) this.#counts[bit] = count - 1
   }
 
+  /** Bits that somebody wants. */
+  *all(): Generator<number, void, undefined> {
+    for (let bit = 0; bit < this.#counts.length; bit++) if (this.#counts[bit] !== 0) yield bit
+  }
+
   wanted(bit: number): boolean {
     return this.#counts[bit] !== 0
   }

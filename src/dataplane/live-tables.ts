@@ -34,6 +34,7 @@ export function liveTables(maps: Maps): Tables {
     members: hashTable(maps.members),
     source_ranges: hashTable(maps.source_ranges),
     frontends: hashTable(maps.frontends),
+    backendLimit: maps.backends.length,
     backends: maps.backends.bytes,
     arena: maps.arena.words,
     arenaStride: maps.arena.stride / Uint32Array.BYTES_PER_ELEMENT,

@@ -62,6 +62,8 @@ export class ProgramState {
   readonly #wildcards = new Wildcards()
   /** Keys of whole addresses that a Service claims. */
   readonly #wantedShared = new Set<string>()
+  /** Addresses whose entry follows at the end of this advance. */
+  readonly #pendingShared = new Set<string>()
   readonly #options: ProgramStateOptions
 
   constructor(options: ProgramStateOptions) {
@@ -101,6 +103,7 @@ export class ProgramState {
     for (const service of compiled.changed) this.#replace(service, change, addresses)
     for (const key of compiled.removed) this.#remove(key, change, addresses)
     for (const address of addresses) this.#updateWildcard(address, change)
+    this.#pendingShared.clear()
     return change
   }
 
@@ -143,7 +146,9 @@ export class ProgramState {
     try {
       linking = link(old, service, this.resources)
       const wanted = wantedTables(linking.linked, service)
-      this.#checkRoom(service.key, wanted)
+      const shared = this.#newShared(service.plan)
+      this.#checkRoom(service.key, wanted, shared.length)
+      for (const address of shared) this.#pendingShared.add(address)
       this.#commit(old, linking, wanted, change)
     } catch (error) {
       linking?.cancel()
@@ -167,12 +172,26 @@ export class ProgramState {
   }
 
   /** Both versions stand in the maps for a moment, so both must find room. */
-  #checkRoom(service: string, wanted: WantedTables): void {
+  #checkRoom(service: string, wanted: WantedTables, shared: number): void {
     for (const name of tableNames) {
-      const needed = additions(this.tables[name], wanted[name])
+      let needed = additions(this.tables[name], wanted[name])
+      let used = this.tables[name].size
+      if (name === 'frontends') {
+        needed += shared
+        used += this.#pendingShared.size
+      }
       const capacity = this.#options.limits[name]
-      if (this.tables[name].size + needed > capacity) throw mapFull(service, name, needed, capacity)
+      if (used + needed > capacity) throw mapFull(service, name, needed, capacity)
     }
+  }
+
+  /** Addresses that get an entry of their own through this Service. */
+  #newShared(plan: ServicePlan): readonly string[] {
+    if (plan.ports.length === 0) return []
+    const addresses = this.#options.answerPing ? [...plan.clusterIPs, ...plan.externalAddresses] : plan.clusterIPs
+    return addresses.filter(
+      (address) => !this.#pendingShared.has(address) && !this.tables.frontends.has(frontendKey(address, 0, 0)),
+    )
   }
 
   #commit(old: ProgrammedService | undefined, linking: Link, wanted: WantedTables, change: Change): void {

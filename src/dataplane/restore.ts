@@ -7,6 +7,7 @@ import { decoded } from '../abi/runtime.ts'
 import { affinityId } from '../compiler/affinity-id.ts'
 import type { Region } from '../compiler/arena.ts'
 import type { CompiledBackend } from '../compiler/compiled-service.ts'
+import { isUsedBackend } from './entries.ts'
 import type { Resources } from './link.ts'
 import type { LinkedFrontend, LinkedSet, ProgrammedService } from './linked-service.ts'
 import { bytesOf, type TableState, textOf } from './table-state.ts'
@@ -120,11 +121,9 @@ class Restorer {
     const { backends } = this.#tables
     const view = new DataView(backends.buffer, backends.byteOffset, backends.byteLength)
     const words = new Uint32Array(backends.buffer, backends.byteOffset, backends.byteLength >>> 2)
-    const stride = backendCodec.size >>> 2
     const resting: number[] = []
-    for (let id = 1; id * stride < words.length; id++) {
-      // The port, the protocol and the flags are one word: it is zero only where no backend ever stood.
-      if (words[id * stride + 4] === 0) continue
+    for (let id = 1; id < this.#tables.backendLimit; id++) {
+      if (!isUsedBackend(words, id)) continue
       const { addr, port, proto, flags, affinityId: affinity } = backendCodec.decode(view, id * backendCodec.size)
       const service = this.#byAffinity.get(affinity)
       const serving = (flags & BackendFlags.BE_F_SERVING) !== 0 && !sameAddress(addr, unspecifiedAddress)

@@ -18,6 +18,8 @@ export interface HashTable {
 }
 
 export interface Tables extends Readonly<Record<TableName, HashTable>> {
+  /** How many elements `backends` has. */
+  readonly backendLimit: number
   /** struct backend by id. */
   readonly backends: Uint8Array
   /** Backend ids; slot i stands at word `i * arenaStride`. */
