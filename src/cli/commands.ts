@@ -8,11 +8,13 @@ type AnyCommand = Command<any>
 
 /** In the order of `--help`. */
 const loaders: Readonly<Record<string, () => Promise<{ readonly command: AnyCommand }>>> = {
+  lab: () => import('./lab.ts'),
+  get: () => import('./get.ts'),
+  status: () => import('./status.ts'),
+  monitor: () => import('./monitor.ts'),
   compile: () => import('./compile.ts'),
   diff: () => import('./diff.ts'),
-  get: () => import('./get.ts'),
-  lab: () => import('./lab.ts'),
-  monitor: () => import('./monitor.ts'),
+  cleanup: () => import('./cleanup.ts'),
 }
 
 export const commandNames: readonly string[] = Object.keys(loaders)

@@ -5,7 +5,7 @@ import { formatEndpoint, sameAddress, unspecifiedAddress } from '../../abi/addre
 import { type Event, flowFlagsNames, hookNames, type ServiceName } from '../../abi/generated.ts'
 import { protocolName } from '../../compiler/ip-protocol.ts'
 import { monotonicNs } from '../../ffi/clock.ts'
-import { deviceName } from './device-name.ts'
+import { deviceName } from './devices.ts'
 import { formatService, formatServicePort } from './service-names.ts'
 import { flagWords, kindWord, reasonWord, verdictOf } from './words.ts'
 

@@ -41,7 +41,7 @@ export const backendsView: View<BackendRow> = {
 }
 
 /** The elements that stand for a backend; the others are zero. */
-function* presentBackends(backends: {
+export function* presentBackends(backends: {
   readonly length: number
   readonly stride: number
   readonly words: Uint32Array

@@ -3,7 +3,7 @@
 
 import { formatAddress, sameAddress, unspecifiedAddress } from '../../abi/address.ts'
 import { deviceFlagsNames } from '../../abi/generated.ts'
-import { deviceName } from '../live/device-name.ts'
+import { deviceName } from '../live/devices.ts'
 import { flagWords } from '../live/words.ts'
 import type { View } from './view.ts'
 
