@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Bundles the command line into dist/cli/maglane.mjs: what the npm package and the image ship. */
+/** Bundles what the npm package ships: the command line, and the programs that its lab starts. */
 
-import { chmodSync } from 'node:fs'
+import { chmodSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import process from 'node:process'
 import { build } from 'esbuild'
 
 process.chdir(dirname(import.meta.dirname))
-
-// As deep under the package's root as the sources are, so that both find bpf/dist and package.json by one relative path.
-const outfile = 'dist/cli/maglane.mjs'
+rmSync('dist', { recursive: true, force: true })
 
 await build({
-  entryPoints: ['src/cli/main.ts'],
-  outfile,
+  // As deep under the package's root as the sources are, so that both find bpf/dist, examples and package.json by one
+  // relative path.
+  entryPoints: {
+    'cli/maglane': 'src/cli/main.ts',
+    'demo/main': 'src/demo/main.ts',
+    'lab/client-main': 'src/lab/client-main.ts',
+  },
+  outdir: 'dist',
+  outExtension: { '.js': '.mjs' },
   bundle: true,
   platform: 'node',
   target: 'node24',
@@ -30,4 +35,4 @@ const require = __createRequire(import.meta.url)`,
   keepNames: true,
   logLevel: 'warning',
 })
-chmodSync(outfile, 0o755)
+chmodSync('dist/cli/maglane.mjs', 0o755)
