@@ -48,7 +48,9 @@ export class Pods {
     const pods = specs.map((spec) => this.#plan(spec, workload))
     const links = pods.filter((pod) => !pod.hostNetwork).map((pod) => this.#link(pod))
     await connectPods(this.#cni, links)
-    await Promise.all(pods.map((pod) => this.#start(pod)))
+    const running = await Promise.all(pods.map((pod) => this.#start(pod)))
+    // In the order of their names, not of their starts: the oldest pods of a workload are the first.
+    for (const started of running) this.#running.set(podPlaceName(started.pod), started)
     return pods
   }
 
@@ -75,11 +77,11 @@ export class Pods {
     if (!pod.hostNetwork) await deleteNamespaces([pod.place.namespace])
   }
 
-  async #start(pod: LabPod): Promise<void> {
+  async #start(pod: LabPod): Promise<RunningPod> {
     const server = pod.ports.length > 0 ? await startPodServer(pod) : undefined
     const state = { ready: true, terminating: false }
-    this.#running.set(podPlaceName(pod), { pod, server, state })
     await writeManifest(this.#names.manifests, podManifest(pod, state))
+    return { pod, server, state }
   }
 
   #plan(spec: PodSpec, workload: string): LabPod {

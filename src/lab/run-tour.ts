@@ -9,7 +9,7 @@ import type { ManifestObject } from './manifest.ts'
 import { podPlaceName } from './pod.ts'
 import { callWhile, type SteadyCalls } from './steady-calls.ts'
 import { call, frontendsAnswer, type TourCall, type TourFrontend, tourCallers, tourFrontends } from './tour.ts'
-import { callLine, frontendTitle, labTitle, steadyLine } from './transcript.ts'
+import { callLine, frontendTitle, labTitle, serviceTitle, steadyLine } from './transcript.ts'
 
 export interface TourReport {
   readonly lab: string
@@ -38,7 +38,7 @@ export async function runTour(lab: Lab, options: TourOptions): Promise<TourRepor
   print(labTitle(lab))
   const frontends = tourFrontends(objects, lab.nodes.length)
   await frontendsAnswer(lab, frontends)
-  const calls = await callAll(lab, frontends, options)
+  const calls = await callAll(lab, objects, frontends, options)
   const scaling: TourReport['scaling'][number][] = []
   const deployment = scalable(examples, objects)
   if (deployment !== undefined) {
@@ -61,13 +61,20 @@ export async function runTour(lab: Lab, options: TourOptions): Promise<TourRepor
   return { lab: lab.name, cni: lab.cni, calls, scaling, failed }
 }
 
-async function callAll(lab: Lab, frontends: readonly TourFrontend[], options: TourOptions): Promise<TourCall[]> {
+async function callAll(
+  lab: Lab,
+  objects: ObjectSet,
+  frontends: readonly TourFrontend[],
+  options: TourOptions,
+): Promise<TourCall[]> {
   const calls: TourCall[] = []
   let service = ''
   for (const frontend of frontends) {
     options.signal.throwIfAborted()
-    if (frontend.service !== service) options.print(`\nService ${frontend.service}\n`)
-    service = frontend.service
+    if (frontend.service !== service) {
+      service = frontend.service
+      options.print(serviceTitle(service, objects.services.get(service)!))
+    }
     options.print(frontendTitle(frontend))
     for (const from of tourCallers) {
       const made = await call(lab, from, frontend)

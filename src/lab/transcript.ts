@@ -2,6 +2,7 @@
 /** The tour as people read it. */
 
 import { formatPeer } from '../demo/answer.ts'
+import type { Service } from '../model/types.ts'
 import type { Lab } from './lab.ts'
 import type { SteadyCalls } from './steady-calls.ts'
 import type { TourCall, TourFrontend } from './tour.ts'
@@ -24,6 +25,14 @@ export function labTitle(lab: Lab): string {
     }
   }
   return `${lines.join('\n')}\n`
+}
+
+/** The line above a Service's frontends. */
+export function serviceTitle(key: string, { spec, status }: Service): string {
+  const pending = spec.type === 'LoadBalancer' && status.loadBalancer.ingress.length === 0
+  const selector = Object.entries(spec.selector ?? {}).map(([name, value]) => `${name}=${value}`)
+  const backends = selector.length === 0 ? 'endpoints written by hand' : `pods with ${selector.join(', ')}`
+  return `\nService ${key}: ${spec.type}, ${backends}${pending ? ', external address <pending>' : ''}\n`
 }
 
 /** The line above a frontend's calls. */
