@@ -241,6 +241,8 @@ struct flow_draft {
 	struct flow reply;
 	struct flow_key reply_key;
 	struct addr src; /* the node's, towards the backend */
+	struct frontend frontend; /* what a direct connection has in their place */
+	struct backend backend;
 };
 
 /* Fragments carry no ports but the first (RFC 791, RFC 8200). */
@@ -320,8 +322,9 @@ struct config {
 	__u8 trace;           /* every decision is an event */
 	__u8 redirect_neigh;  /* tc can let the kernel find the neighbour (5.10) */
 	__u8 detect_by_device; /* detectLocalMode is BridgeInterface or InterfaceNamePrefix */
+	__u8 have_conntrack;  /* the kernel's conntrack can be asked (6.0) */
+	__u8 pad[3];
 	__u32 in_cluster_len; /* detectLocalMode ClusterCIDR, NodeCIDR */
-	__u32 pad;
 	struct cidr in_cluster[CIDR_MAX];
 	struct addr synthetic_src4; /* trace: what a route lookup would name */
 	struct addr synthetic_src6;

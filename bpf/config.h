@@ -15,6 +15,7 @@ const volatile struct config cfg SEC(".rodata") __weak = {
 	.have_fib_src = 1,
 	.have_set_retval = 1,
 	.redirect_neigh = 1,
+	.have_conntrack = 1,
 };
 
 #endif

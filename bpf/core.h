@@ -254,6 +254,33 @@ static __always_inline int wildcard_verdict(const struct packet *p, const struct
 	return REJECT_UNKNOWN_PORT;
 }
 
+/* A client's direct packet to a backend that it also reaches through a VIP from the
+ * same port: the reply's tuple is the VIP's flow's, so this one needs a flow too, and
+ * another port. What stands in for its frontend and backend is put in the draft. */
+static __noinline bool direct_collides(const struct packet *p)
+{
+	struct flow_key k = {
+		.src = p->key.dst,
+		.dst = p->key.src,
+		.sport = p->key.dport,
+		.dport = p->key.sport,
+		.proto = p->key.proto,
+		.dir = DIR_EGRESS,
+	};
+	struct flow_draft *draft = draft_get();
+	struct flow *f;
+
+	if (p->key.dir == DIR_EGRESS || p->icmp || !starts_flow(p))
+		return false;
+	f = flow_lookup(&k);
+	if (!f || flow_is_closed(f) || !draft)
+		return false;
+	/* marked so that nothing is masqueraded */
+	draft->frontend = (struct frontend){ .flags = FE_F_SCOPED };
+	draft->backend = (struct backend){ .addr = p->key.dst, .port = p->key.dport, .flags = BE_F_LOCAL };
+	return true;
+}
+
 static __always_inline bool addr_in_service_cidr(const struct addr *a, const struct control *ctl)
 {
 	for (__u32 i = 0; i < CIDR_MAX; i++) {
@@ -294,6 +321,7 @@ static __always_inline int decide(ctx_t *ctx, struct packet *p, struct subject *
 	struct interest interest = {};
 	struct frontend *fe = NULL;
 	struct service_stat *st;
+	struct flow_draft *draft;
 	struct backend *be;
 	struct flow *f;
 	/* may the packet be a client's to a VIP, or only a reply? */
@@ -339,20 +367,28 @@ static __always_inline int decide(ctx_t *ctx, struct packet *p, struct subject *
 			return wildcard_verdict(p, fe, s);
 		if (unlikely(ctl->service_cidrs_len) && addr_in_service_cidr(&p->key.dst, ctl))
 			return DROP_SERVICE_CIDR;
-		return PASS_NOT_SERVICE;
+		if (!interest.tuple)
+			return PASS_NOT_SERVICE;
+		draft = draft_get();
+		if (!draft || !direct_collides(p))
+			return PASS_NOT_SERVICE;
+		r = CHECKED_ONCE(flow_create)(ctx, p, &draft->frontend, &draft->backend, s);
+		if (r != CONTINUE)
+			return r;
+	} else {
+		r = service_admit(p, fe, s);
+		if (r != CONTINUE)
+			return r;
+		be = backend_get(s->backend);
+		if (!be)
+			return PASS_NO_MEMORY;
+		r = CHECKED_ONCE(flow_create)(ctx, p, fe, be, s);
+		if (r != CONTINUE)
+			return r;
+		st = service_stat(fe->service);
+		if (st)
+			st->flows++;
 	}
-	r = service_admit(p, fe, s);
-	if (r != CONTINUE)
-		return r;
-	be = backend_get(s->backend);
-	if (!be)
-		return PASS_NO_MEMORY;
-	r = CHECKED_ONCE(flow_create)(ctx, p, fe, be, s);
-	if (r != CONTINUE)
-		return r;
-	st = service_stat(fe->service);
-	if (st)
-		st->flows++;
 	f = flow_lookup(&p->key);
 	if (!f)
 		return PASS_NO_MEMORY;

@@ -3,12 +3,20 @@
 #ifndef MAGLANE_FLOW_H
 #define MAGLANE_FLOW_H
 
+#include "conntrack.h"
 #include "filter.h"
 #include "reason.h"
 #include "route.h"
 #include "service.h"
 
 #define EEXIST 17
+
+static __always_inline struct flow_draft *draft_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&drafts, &zero);
+}
 
 static __always_inline struct flow *flow_lookup(const struct flow_key *k)
 {
@@ -73,6 +81,12 @@ static __always_inline void flow_track(const struct packet *p, struct flow *f)
 	}
 }
 
+/* Could the packet be a connection's first? Any datagram without an entry could. */
+static __always_inline bool starts_flow(const struct packet *p)
+{
+	return p->key.proto != IPPROTO_TCP || (p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+}
+
 /* Must the client's packet choose a backend anew? A connection that starts does
  * when the entry is another connection's or its backend is gone; TCP that runs
  * is left to its backend for as long as that answers; UDP moves at once. */
@@ -81,11 +95,14 @@ static __always_inline bool flow_is_stale(const struct packet *p, const struct f
 	if (f->flags & FLOW_F_REPLY || p->icmp)
 		return false;
 	if (p->key.proto == IPPROTO_TCP) {
-		if (likely((p->tcp_flags & (TCP_SYN | TCP_ACK)) != TCP_SYN))
+		if (likely(!starts_flow(p)))
 			return false;
 		if (flow_is_closed(f))
 			return true;
 	}
+	/* a direct connection's: there is nothing to choose */
+	if (!f->backend)
+		return false;
 	return !backend_serves(f->backend, &f->dst, f->dport);
 }
 
@@ -217,12 +234,11 @@ __noinline int CHECKED_ONCE(flow_create)(ctx_t *ctx, const struct packet *p, con
 	struct flow_draft *draft;
 	struct flow_key *rkey;
 	const struct control *ctl = control_get();
-	bool host, masquerade;
+	bool host, masquerade, taken = false;
 	__u16 flags = 0;
-	__u32 zero = 0;
 	int r;
 
-	draft = bpf_map_lookup_elem(&drafts, &zero);
+	draft = draft_get();
 	if (!ctl || !draft || !p || !fe || !be || !s)
 		return PASS_NO_MEMORY;
 	host = packet_is_from_host(p);
@@ -317,9 +333,17 @@ __noinline int CHECKED_ONCE(flow_create)(ctx_t *ctx, const struct packet *p, con
 		rkey->dir = DIR_EGRESS;
 		reply->flags |= flags;
 		flags |= FLOW_F_PAIR_EGRESS;
-		/* The tuple client → backend may be another flow's already, through
-		 * another VIP: then the client's port is replaced. */
-		r = flow_reserve(rkey, reply, p->key.sport, 1024U << 16 | 65535);
+		/* The tuple client → backend may be in use already, through another
+		 * VIP or directly: then the client's port is replaced. A connection that
+		 * runs keeps its port: what conntrack knows is itself. */
+		if (starts_flow(p) && cfg.have_conntrack) {
+#ifdef MAGLANE_XDP
+			return PASS_LATER_HOOK;
+#else
+			taken = tuple_is_tracked(ctx, p, rkey);
+#endif
+		}
+		r = flow_reserve(rkey, reply, taken ? 0 : p->key.sport, 1024U << 16 | 65535);
 		if (r != CONTINUE)
 			return r;
 		if (rkey->dport != p->key.sport)

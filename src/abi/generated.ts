@@ -409,6 +409,7 @@ export interface Config {
   readonly trace: number
   readonly redirectNeigh: number
   readonly detectByDevice: number
+  readonly haveConntrack: number
   readonly inClusterLen: number
   readonly inCluster: readonly Cidr[]
   readonly syntheticSrc4: Address
@@ -430,7 +431,8 @@ const configLayout: StructLayout = {
     ['trace', 21, 'u8'],
     ['redirectNeigh', 22, 'u8'],
     ['detectByDevice', 23, 'u8'],
-    ['inClusterLen', 24, 'u32'],
+    ['haveConntrack', 24, 'u8'],
+    ['inClusterLen', 28, 'u32'],
     ['inCluster', 32, { array: { struct: cidrLayout }, length: 8 }],
     ['syntheticSrc4', 288, 'address'],
     ['syntheticSrc6', 304, 'address'],
@@ -637,24 +639,52 @@ const flowKeyLayout: StructLayout = {
 /** Codec of struct flow_key, 40 bytes. */
 export const flowKeyCodec: Codec<FlowKey> = structCodec(flowKeyLayout)
 
+/** struct frontend. */
+export interface Frontend {
+  readonly service: number
+  readonly kind: number
+  readonly flags: number
+  readonly affinityS: number
+  readonly affinityId: bigint
+  readonly sets: readonly BackendSet[]
+}
+const frontendLayout: StructLayout = {
+  name: 'frontend',
+  size: 56,
+  fields: [
+    ['service', 0, 'u32'],
+    ['kind', 4, 'u8'],
+    ['flags', 5, 'u8'],
+    ['affinityS', 8, 'u32'],
+    ['affinityId', 16, 'u64'],
+    ['sets', 24, { array: { struct: backendSetLayout }, length: 2 }],
+  ],
+}
+/** Codec of struct frontend, 56 bytes. */
+export const frontendCodec: Codec<Frontend> = structCodec(frontendLayout)
+
 /** struct flow_draft. */
 export interface FlowDraft {
   readonly request: Flow
   readonly reply: Flow
   readonly replyKey: FlowKey
   readonly src: Address
+  readonly frontend: Frontend
+  readonly backend: Backend
 }
 const flowDraftLayout: StructLayout = {
   name: 'flow_draft',
-  size: 248,
+  size: 336,
   fields: [
     ['request', 0, { struct: flowLayout }],
     ['reply', 96, { struct: flowLayout }],
     ['replyKey', 192, { struct: flowKeyLayout }],
     ['src', 232, 'address'],
+    ['frontend', 248, { struct: frontendLayout }],
+    ['backend', 304, { struct: backendLayout }],
   ],
 }
-/** Codec of struct flow_draft, 248 bytes. */
+/** Codec of struct flow_draft, 336 bytes. */
 export const flowDraftCodec: Codec<FlowDraft> = structCodec(flowDraftLayout)
 
 /** struct frag. */
@@ -694,30 +724,6 @@ const fragKeyLayout: StructLayout = {
 }
 /** Codec of struct frag_key, 40 bytes. */
 export const fragKeyCodec: Codec<FragKey> = structCodec(fragKeyLayout)
-
-/** struct frontend. */
-export interface Frontend {
-  readonly service: number
-  readonly kind: number
-  readonly flags: number
-  readonly affinityS: number
-  readonly affinityId: bigint
-  readonly sets: readonly BackendSet[]
-}
-const frontendLayout: StructLayout = {
-  name: 'frontend',
-  size: 56,
-  fields: [
-    ['service', 0, 'u32'],
-    ['kind', 4, 'u8'],
-    ['flags', 5, 'u8'],
-    ['affinityS', 8, 'u32'],
-    ['affinityId', 16, 'u64'],
-    ['sets', 24, { array: { struct: backendSetLayout }, length: 2 }],
-  ],
-}
-/** Codec of struct frontend, 56 bytes. */
-export const frontendCodec: Codec<Frontend> = structCodec(frontendLayout)
 
 /** struct frontend_key. */
 export interface FrontendKey {
@@ -946,4 +952,4 @@ export const mapSpecs = {
 } as const
 
 /** Of all layouts that maps reach: pinned maps of another fingerprint are not taken over. */
-export const abiFingerprint = 0xf0e256ed
+export const abiFingerprint = 0x412b8fed
