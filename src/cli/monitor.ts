@@ -3,6 +3,7 @@
 
 import { openPinnedMaps } from '../bpf/maps.ts'
 import { defineCommand, UsageError } from './command.ts'
+import { InstanceDevices } from './live/devices.ts'
 import { eventMask, setEventMask } from './live/event-mask.ts'
 import { eventLine, eventRow } from './live/event-row.ts'
 import { findInstance, instanceOption } from './live/instance.ts'
@@ -41,13 +42,14 @@ export const command = defineCommand({
     using open = openPinnedMaps(findInstance(values.instance).maps, { writable: true })
     requireSameAbi(values.instance, open.maps)
     const { control, events, services } = open.maps
+    const devices = new InstanceDevices(open.maps.devices.entries())
     // What nobody read when it was asked for last time.
     events.drain()
     const restore = setEventMask(control, mask)
     try {
       for await (const batch of events.records(io.signal)) {
         for (const event of batch) {
-          const row = eventRow(event, services.get(event.service))
+          const row = eventRow(event, services.get(event.service), devices)
           if (values.service !== undefined && row.service !== values.service) continue
           io.stdout(output === 'json' ? toJson(row, 0) : eventLine(row))
           if (--left === 0) return 0

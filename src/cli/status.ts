@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** `maglane status`: what is attached, how full the maps are, what became of packets. */
 
+import { runningAgent } from '../agent/instance-lock.ts'
 import { defineCommand, UsageError } from './command.ts'
 import { findInstance, instanceOption } from './live/instance.ts'
 import { withLive } from './live/live.ts'
@@ -13,6 +14,8 @@ import { formatTable } from './table.ts'
 
 interface Status {
   readonly instance: string
+  /** null: no agent runs; programs go on without. */
+  readonly agentPid: number | null
   readonly hooks: readonly HookRow[]
   readonly maps: readonly MapRow[]
   readonly reasons: readonly ReasonRow[]
@@ -21,7 +24,7 @@ interface Status {
 export const command = defineCommand({
   summary: 'Show what is attached, how full maps are, and what became of packets',
   usage: 'status [OPTIONS]',
-  description: 'Names of devices are those of the network namespace that it is called in.',
+  description: 'Devices have names when it is called in the network namespace of the agent.',
   options: { instance: instanceOption },
   examples: [
     { command: 'maglane status', does: 'Of the node' },
@@ -29,18 +32,24 @@ export const command = defineCommand({
   ],
   run: async ({ values: { instance }, positionals, output }, io) => {
     if (positionals.length > 0) throw new UsageError(`status takes options only, got "${positionals[0]}"`)
-    const hooks = readHooks(findInstance(instance).links)
-    const status = withLive(instance, ({ maps }): Status => {
-      return { instance, hooks, maps: readMapFill(maps), reasons: readReasons(maps) }
+    const status = withLive(instance, ({ maps, devices }): Status => {
+      const hooks = readHooks(findInstance(instance).links, devices)
+      return {
+        instance,
+        agentPid: runningAgent(instance) ?? null,
+        hooks,
+        maps: readMapFill(maps),
+        reasons: readReasons(maps),
+      }
     })
     io.stdout(output === 'json' ? toJson(status) : formatStatus(status))
     return 0
   },
 })
 
-function formatStatus({ instance, hooks, maps, reasons }: Status): string {
+function formatStatus({ instance, agentPid, hooks, maps, reasons }: Status): string {
   return [
-    `Instance ${instance}\n`,
+    `Instance ${instance}: ${agentPid === null ? 'no agent runs' : `the agent is process ${agentPid}`}\n`,
     hooks.length === 0 ? 'Nothing is attached\n' : formatHooks(hooks),
     formatMaps(maps),
     reasons.length === 0 ? 'No packet yet\n' : formatReasons(reasons),

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict'
 import { basename, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { abiFingerprint } from '../../src/abi/generated.ts'
+import { lockInstance } from '../../src/agent/instance-lock.ts'
 import { ensurePinDirectory, pinnedNames } from '../../src/bpf/bpffs.ts'
 import { attachCgroup, attachTc } from '../../src/bpf/links.ts'
 import { mapsOf } from '../../src/bpf/maps.ts'
@@ -102,4 +103,15 @@ test('cleanup takes programs off and removes every pin', { skip }, async (contex
   assert.deepEqual(pinnedNames(instance.directory), [])
   const again = await maglane(['cleanup', '--instance', instance.name])
   assert.equal(again.status, 1)
+})
+
+test('cleanup leaves an instance alone whose agent runs', { skip }, async (context) => {
+  const instance = attachedInstance(context)
+  using _ = lockInstance(instance.name)
+
+  const { status, stderr } = await maglane(['cleanup', '--instance', instance.name])
+
+  assert.equal(status, 1)
+  assert.equal(stderr, `maglane: stop the agent of instance "${instance.name}" first: process ${process.pid}\n`)
+  assert.deepEqual(pinnedNames(instance.links), ['connect4', 'tc-ingress'])
 })

@@ -5,7 +5,7 @@ import { formatEndpoint, sameAddress, unspecifiedAddress } from '../../abi/addre
 import { type Event, flowFlagsNames, hookNames, type ServiceName } from '../../abi/generated.ts'
 import { protocolName } from '../../compiler/ip-protocol.ts'
 import { monotonicNs } from '../../ffi/clock.ts'
-import { deviceName } from './devices.ts'
+import type { InstanceDevices } from './devices.ts'
 import { formatService, formatServicePort } from './service-names.ts'
 import { flagWords, kindWord, reasonWord, verdictOf } from './words.ts'
 
@@ -35,14 +35,14 @@ export interface EventRow {
 }
 
 /** @param name of the event's Service port; undefined when it has none. */
-export function eventRow(event: Event, name: ServiceName | undefined): EventRow {
+export function eventRow(event: Event, name: ServiceName | undefined, devices: InstanceDevices): EventRow {
   const translated = !sameAddress(event.newDst, unspecifiedAddress)
   return {
     time: wallClock(event.timeNs),
     verdict: verdictOf(event.reason),
     reason: reasonWord(event.reason),
     hook: (hookNames[event.hook] ?? String(event.hook)).replace('HOOK_', '').toLowerCase(),
-    device: event.ifindex === 0 ? '' : deviceName(event.ifindex),
+    device: event.ifindex === 0 ? '' : devices.name(event.ifindex),
     protocol: protocolName(event.proto),
     source: formatEndpoint(event.src, event.sport),
     destination: formatEndpoint(event.dst, event.dport),

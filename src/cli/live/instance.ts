@@ -22,10 +22,10 @@ export interface Instance {
   readonly links: string
 }
 
-/** Nothing is pinned under the name. */
+/** There is no such instance, or it is not in the state that a command needs. */
 export class InstanceError extends Error {
   override readonly name = 'InstanceError'
-  readonly code = 'E_NO_INSTANCE'
+  readonly code = 'E_INSTANCE'
 }
 
 /** Names of all instances that have pins, sorted. */

@@ -4,6 +4,7 @@
 import { abiFingerprint } from '../../abi/generated.ts'
 import { type Maps, openPinnedMaps } from '../../bpf/maps.ts'
 import { BackendSets } from './backend-sets.ts'
+import { InstanceDevices } from './devices.ts'
 import { findInstance, InstanceError } from './instance.ts'
 import { ServiceNames } from './service-names.ts'
 
@@ -11,6 +12,8 @@ export interface Live {
   readonly maps: Maps
   readonly names: ServiceNames
   readonly sets: BackendSets
+  /** Read when they are first asked for. */
+  readonly devices: InstanceDevices
 }
 
 /**
@@ -22,7 +25,16 @@ export function withLive<T>(name: string, read: (live: Live) => T): T {
   using open = openPinnedMaps(findInstance(name).maps)
   const { maps } = open
   requireSameAbi(name, maps)
-  return read({ maps, names: new ServiceNames(maps.services.entries()), sets: new BackendSets(maps.arena) })
+  let devices: InstanceDevices | undefined
+  return read({
+    maps,
+    names: new ServiceNames(maps.services.entries()),
+    sets: new BackendSets(maps.arena),
+    get devices() {
+      devices ??= new InstanceDevices(maps.devices.entries())
+      return devices
+    },
+  })
 }
 
 /** @throws InstanceError when the maps were made by another version, whose layout this one would misread. */

@@ -3,7 +3,6 @@
 
 import { formatAddress, sameAddress, unspecifiedAddress } from '../../abi/address.ts'
 import { deviceFlagsNames } from '../../abi/generated.ts'
-import { deviceName } from '../live/devices.ts'
 import { flagWords } from '../live/words.ts'
 import type { View } from './view.ts'
 
@@ -12,8 +11,8 @@ export interface DeviceRow {
   /** '' when it is gone, or in another network namespace than this process. */
   readonly device: string
   readonly flags: readonly string[]
-  /** ifindex of the bridge it is a port of; 0: none. */
-  readonly master: number
+  /** The bridge it is a port of, its ifindex where it has no name here; '' for none. */
+  readonly master: string
   /** Source addresses of last resort. */
   readonly addresses: readonly string[]
 }
@@ -24,15 +23,15 @@ export const devicesView: View<DeviceRow> = {
     { title: 'ifindex', cell: (row) => row.ifindex, align: 'right' },
     { title: 'device', cell: (row) => row.device },
     { title: 'flags', cell: (row) => row.flags.join(',') },
-    { title: 'master', cell: (row) => (row.master === 0 ? '' : deviceName(row.master) || row.master) },
+    { title: 'master', cell: (row) => row.master },
     { title: 'addresses', cell: (row) => row.addresses.join(',') },
   ],
-  rows: ({ maps }) =>
+  rows: ({ maps, devices }) =>
     Array.from(maps.devices.entries(), ([ifindex, { flags, master, addr4, addr6 }]) => ({
       ifindex,
-      device: deviceName(ifindex),
+      device: devices.name(ifindex),
       flags: flagWords(flags, deviceFlagsNames, 'DEV_F_'),
-      master,
+      master: master === 0 ? '' : devices.name(master) || String(master),
       addresses: [addr4, addr6].filter((address) => !sameAddress(address, unspecifiedAddress)).map(formatAddress),
     })).sort((a, b) => a.ifindex - b.ifindex),
   services: () => [],
