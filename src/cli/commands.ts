@@ -8,6 +8,7 @@ type AnyCommand = Command<any>
 
 /** In the order of `--help`. */
 const loaders: Readonly<Record<string, () => Promise<{ readonly command: AnyCommand }>>> = {
+  agent: () => import('./agent.ts'),
   lab: () => import('./lab.ts'),
   get: () => import('./get.ts'),
   status: () => import('./status.ts'),
