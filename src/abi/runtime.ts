@@ -45,18 +45,25 @@ export class AbiValueError extends Error {
 // biome-ignore lint/suspicious/noExplicitAny: a codec's value type is known to the generated declaration alone
 type AnyCodec = Codec<any>
 
-/** Makes the codec of a struct. */
-export function structCodec<T>(layout: StructLayout): Codec<T> {
+/**
+ * Makes the codec of a struct.
+ *
+ * @param name For messages: where the struct stands, when it is a field of another.
+ */
+export function structCodec<T>(layout: StructLayout, name: string = layout.name): Codec<T> {
+  const { size } = layout
   const fields = layout.fields.map(([property, offset, type]) => ({
     property,
     offset,
-    codec: fieldCodec(type, `${layout.name}.${property}`),
+    codec: fieldCodec(type, `${name}.${property}`),
   }))
-  const { name, size } = layout
   return {
     name,
     size,
     encode(value, view, offset) {
+      if (typeof value !== 'object' || value === null) {
+        throw new AbiValueError(`${name} holds a struct, not ${String(value)}`)
+      }
       new Uint8Array(view.buffer, view.byteOffset + offset, size).fill(0)
       const record = value as Record<string, unknown>
       for (const field of fields) field.codec.encode(record[field.property], view, offset + field.offset)
@@ -75,7 +82,7 @@ export const u32Codec: Codec<number> = fieldCodec('u32', 'u32')
 function fieldCodec(type: FieldType, name: string): AnyCodec {
   if (typeof type === 'object') {
     if ('text' in type) return textCodec(type.text, name)
-    if ('struct' in type) return { ...structCodec<unknown>(type.struct), name }
+    if ('struct' in type) return structCodec<unknown>(type.struct, name)
     return arrayCodec(fieldCodec(type.array, `${name}[]`), type.length, name)
   }
   switch (type) {

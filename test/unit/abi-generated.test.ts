@@ -25,6 +25,24 @@ const unused = { addr: zero, mask: zero }
 const set: abi.BackendSet = { offset: 0x01020304, slots: 101, id: 5, empty: abi.EmptyVerdict.EMPTY_DROP }
 const setHex = '04030201650000000500000001000000'
 
+const frontend: abi.Frontend = {
+  ...{ service: 9, kind: 2, flags: 0x12, affinityS: 10800, affinityId: 0x1122334455667788n },
+  sets: [set, { ...set, empty: abi.EmptyVerdict.EMPTY_REJECT }],
+}
+const frontendHex = [
+  '0900000002120000', // service, kind, flags
+  '302a000000000000', // affinity_s
+  '8877665544332211', // affinity_id
+  setHex,
+  '04030201650000000500000000000000',
+].join('')
+
+const backend: abi.Backend = { addr: four, port: 8080, proto: 6, flags: 3, affinityId: 1n }
+const backendHex = `${fourHex}1f900603000000000100000000000000`
+
+const flowKey: abi.FlowKey = { src: four, dst: six, sport: 0x1234, dport: 80, proto: 17, dir: 1 }
+const flowKeyHex = `${fourHex}${sixHex}1234005011010000`
+
 const hop: abi.Hop = { ifindex: 7, dmac: [1, 2, 3, 4, 5, 6], smac: [7, 8, 9, 10, 11, 12], mtu: 1500, flags: 3 }
 const hopHex = '070000000102030405060708090a0b0cdc050300'
 
@@ -53,11 +71,7 @@ function golden<T>(codec: Codec<T>, value: T, bytes: Golden): [string, Codec<unk
 const goldens = [
   golden(abi.affinityCodec, { backend: four, seenNs: 0x0102030405060708n }, { 0: fourHex, 16: '0807060504030201' }),
   golden(abi.affinityKeyCodec, { affinityId: 0xffeeddccbbaa9988n, client: six }, { 0: '8899aabbccddeeff', 8: sixHex }),
-  golden(
-    abi.backendCodec,
-    { addr: four, port: 8080, proto: 6, flags: 3, affinityId: 1n },
-    { 0: fourHex, 16: '1f90', 18: '0603', 24: '01' },
-  ),
+  golden(abi.backendCodec, backend, { 0: backendHex }),
   golden(abi.backendSetCodec, set, { 0: setHex }),
   golden(abi.cidrCodec, ten, { 0: tenHex }),
   golden(
@@ -72,6 +86,7 @@ const goldens = [
         trace: 7,
         redirectNeigh: 8,
         detectByDevice: 9,
+        haveConntrack: 10,
       },
       ...{
         inClusterLen: 1,
@@ -81,7 +96,7 @@ const goldens = [
       },
     },
     {
-      ...{ 0: '04030201', 4: '0004', 6: '2f75', 8: '8877665544332211', 16: '0203040506070809', 24: '01', 32: tenHex },
+      ...{ 0: '04030201', 4: '0004', 6: '2f75', 8: '8877665544332211', 16: '02030405060708090a', 28: '01', 32: tenHex },
       ...{ 288: fourHex, 304: sixHex },
     },
   ),
@@ -130,30 +145,19 @@ const goldens = [
     { 8: '03' },
   ),
   golden(abi.flowCodec, flow, { 0: flowHex }),
-  golden(abi.flowDraftCodec, { request: flow, reply: { ...flow, kind: 2 } }, { 0: flowHex, 96: flowHex, 146: '02' }),
   golden(
-    abi.flowKeyCodec,
-    { src: four, dst: six, sport: 0x1234, dport: 80, proto: 17, dir: 1 },
-    { 0: fourHex, 16: sixHex, 32: '123400501101' },
+    abi.flowDraftCodec,
+    { request: flow, reply: { ...flow, kind: 2 }, replyKey: flowKey, src: six, frontend, backend },
+    { 0: flowHex, 96: flowHex, 146: '02', 192: flowKeyHex, 232: sixHex, 248: frontendHex, 304: backendHex },
   ),
+  golden(abi.flowKeyCodec, flowKey, { 0: flowKeyHex }),
   golden(abi.fragCodec, { sport: 0x1234, dport: 80 }, { 0: '12340050' }),
   golden(
     abi.fragKeyCodec,
     { src: four, dst: six, id: 0x01020304, proto: 17, dir: 1 },
     { 0: fourHex, 16: sixHex, 32: '040302011101' },
   ),
-  golden(
-    abi.frontendCodec,
-    {
-      service: 9,
-      kind: 2,
-      flags: 0x12,
-      affinityS: 10800,
-      affinityId: 0x1122334455667788n,
-      sets: [set, { ...set, empty: 0 }],
-    },
-    { 0: '09', 4: '0212', 8: '302a', 16: '8877665544332211', 24: setHex, 40: setHex, 52: '00' },
-  ),
+  golden(abi.frontendCodec, frontend, { 0: frontendHex }),
   golden(abi.frontendKeyCodec, { addr: four, port: 80, proto: 6 }, { 0: fourHex, 16: '0050', 18: '06' }),
   golden(abi.hopCodec, hop, { 0: hopHex }),
   golden(abi.memberCodec, { backend: 0x01020304 }, { 0: '04030201' }),
