@@ -3,12 +3,17 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
+import { sameAddress } from '../abi/address.ts'
+import { BackendFlags } from '../abi/generated.ts'
 import { type Maps, mapsOf } from '../bpf/maps.ts'
 import type { BpfObject } from '../bpf/object.ts'
 import { type Config, ConfigError } from '../config/config.ts'
 import { localDetector } from '../config/local-detector.ts'
 import { Dataplane } from '../dataplane/dataplane.ts'
 import { liveTables } from '../dataplane/live-tables.ts'
+import { Sweeper } from '../dataplane/sweeper.ts'
+import { closeDeadUdpSockets } from '../dataplane/udp-sockets.ts'
+import { monotonicNs } from '../ffi/clock.ts'
 import { networkNamespaceCookie } from '../ffi/libc.ts'
 import { type Model, updateModel } from '../model/model.ts'
 import { nodeContext } from '../model/node-context.ts'
@@ -26,6 +31,9 @@ import { applyView, followNetwork, type NodeView, viewNode } from './node-state.
 import { programCidrs, programConfig } from './program-config.ts'
 
 const AUDIT_INTERVAL_MS = 60_000
+
+/** Well below the rest of ids, so that what names a dead backend is gone before its id returns. */
+const SWEEP_INTERVAL_MS = 10_000
 
 /** What the source knows, with what could not be read. */
 export interface SourceState {
@@ -99,7 +107,12 @@ class Agent {
           this.#state = state
           const first = this.#parts === undefined
           await this.#reconciler.request()
-          if (first && this.#parts) tasks.push(watch(this.#follow(signal)), watch(this.#auditForever(signal)))
+          if (first && this.#parts)
+            tasks.push(
+              watch(this.#follow(signal)),
+              watch(this.#auditForever(signal)),
+              watch(this.#sweepForever(signal)),
+            )
         }),
       ),
     )
@@ -131,6 +144,29 @@ class Agent {
     }
   }
 
+  async #sweepForever(signal: AbortSignal): Promise<void> {
+    const { log } = this.#options
+    while (!signal.aborted) {
+      await delay(SWEEP_INTERVAL_MS, undefined, { signal }).catch(() => undefined)
+      if (signal.aborted || this.#parts === undefined) return
+      await this.#parts.sweeper
+        .sweep()
+        .catch((error) => log('error', 'cannot sweep the flows', { reason: String(error) }))
+    }
+  }
+
+  async #closeDeadSockets(): Promise<void> {
+    const { log } = this.#options
+    if (this.#parts === undefined) return
+    const { maps, serves } = this.#parts
+    const closed = await closeDeadUdpSockets({
+      sockets: maps.sockets,
+      serves,
+      onError: (namespace, error) => log('warn', 'cannot look for UDP sockets', { namespace, reason: String(error) }),
+    }).catch((error) => log('error', 'cannot close UDP sockets of dead backends', { reason: String(error) }))
+    if (closed) log('info', 'closed connected UDP sockets of dead backends', { sockets: closed })
+  }
+
   async #reconcile(): Promise<void> {
     const { config, log, signal, instance, onReady } = this.#options
     const state = this.#state
@@ -155,6 +191,7 @@ class Agent {
     this.#sayFailures(result.failures.map((error) => error.message))
     const syncMs = Math.round((performance.now() - startMs) * 10) / 10
     if (result.written) log('info', 'programmed', { changed: result.changed, removed: result.removed, ms: syncMs })
+    if (result.udpRetired || first) await this.#closeDeadSockets()
     if (!first) return
     const report = await dataplane.audit()
     if (Object.values(report).some((drift) => drift > 0)) log('warn', 'maps were repaired at start', report)
@@ -209,6 +246,9 @@ interface Parts {
   readonly control: ControlMap
   readonly dataplane: Dataplane
   readonly attacher: Attacher
+  readonly sweeper: Sweeper
+  /** Whether an id still stands for this endpoint, and it serves. */
+  readonly serves: (id: number, address: Uint8Array, port: number) => boolean
   readonly detector: ReturnType<typeof localDetector>
   close(): void
 }
@@ -260,6 +300,19 @@ function partsOf(
     },
   })
   dataplane.restore()
+  const serves = (id: number, address: Uint8Array, port: number) => {
+    if (id === 0 || id >= maps.backends.length) return false
+    const backend = maps.backends.get(id)
+    const serving = (backend.flags & BackendFlags.BE_F_SERVING) !== 0
+    return serving && backend.port === port && sameAddress(backend.addr, address)
+  }
+  const sweeper = new Sweeper({
+    flows: maps.flows,
+    filter: maps.filter.words,
+    bits: dataplane.state.bits,
+    serves,
+    now: monotonicNs,
+  })
   const attacher = new Attacher({
     programs: object.programs,
     directory: pins.links,
@@ -269,7 +322,7 @@ function partsOf(
     close()
     object.close()
   }
-  return { maps, control, dataplane, attacher, detector, close: closeAll }
+  return { maps, control, dataplane, attacher, sweeper, serves, detector, close: closeAll }
 }
 
 function mebibytes(bytes: number): number {

@@ -4,6 +4,7 @@
 import { setTimeout as delay, setImmediate as yieldToEvents } from 'node:timers/promises'
 import { Limits } from '../abi/generated.ts'
 import { compile } from '../compiler/compile.ts'
+import { ipProtocol } from '../compiler/ip-protocol.ts'
 import type { ServicePlan } from '../model/types.ts'
 import { type AuditReport, auditSteps, emptyAuditReport } from './audit.ts'
 import { type BackOffOptions, backOffMs } from './back-off.ts'
@@ -40,6 +41,8 @@ export interface SyncResult {
   readonly removed: number
   /** Whether anything was written. */
   readonly written: boolean
+  /** Whether a backend of UDP serves no more: sockets may be left on it. */
+  readonly udpRetired: boolean
   /** Services that do not stand in the maps as they should. */
   readonly failures: readonly ServiceProgramError[]
 }
@@ -99,6 +102,7 @@ export class Dataplane {
       changed: compiled.changed.length,
       removed: compiled.removed.length,
       written,
+      udpRetired: change.retired.some(({ backend }) => backend.protocol === ipProtocol.UDP),
       failures: [...this.state.failures.values()],
     }
   }
