@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The machines of a lab and their wires: the fabric, the nodes, the client outside. */
 
+import { fileURLToPath } from 'node:url'
 import {
   type AddressPair,
   externalCidr,
@@ -13,6 +14,9 @@ import {
 } from './address-plan.ts'
 import { type CniName, nodeSetup } from './cni.ts'
 import { emptySetup, type NamespaceSetup } from './namespace.ts'
+
+/** What makes the fabric's ends of the nodes' wires take all that XDP sends; see bpf/test/wire.bpf.c. */
+const wireObject = fileURLToPath(new URL('../../bpf/dist/test/wire.o', import.meta.url))
 
 /** A device of the fabric that leads to a node. */
 function fabricPort(nodeIndex: number): string {
@@ -47,12 +51,14 @@ export function fabricSetup(nodeCount: number): NamespaceSetup {
       'net/ipv4/conf/all/send_redirects': 0,
       'net/ipv4/conf/default/send_redirects': 0,
     },
-    // A veth takes what XDP sends out of its peer only if it polls (NAPI), which GRO turns on.
-    ethtool: [...ports, 'outside'].map((port) => `-K ${port} gro on`),
     ip: [
       'link set lo up',
       'link add lan type bridge',
-      ...ports.flatMap((port) => [`link set ${port} master lan`, `link set ${port} up`]),
+      ...ports.flatMap((port) => [
+        `link set ${port} xdp obj ${wireObject} sec xdp`,
+        `link set ${port} master lan`,
+        `link set ${port} up`,
+      ]),
       ...address('lan', nodeGateway, 24, 64),
       ...address('outside', outsideGateway, 24, 64),
       'link set lan up',
