@@ -83,6 +83,9 @@ class Agent {
   #saidFailures = ''
   #parts: Parts | undefined
   readonly #reconciler = new Coalescer(() => this.#reconcile())
+  readonly #socketCloser = new Coalescer(() => this.#closeDeadSockets())
+  /** The mappings must outlive it. */
+  #closing: Promise<void> = Promise.resolve()
 
   constructor(options: AgentOptions, view: NodeView) {
     this.#options = options
@@ -117,6 +120,7 @@ class Agent {
       ),
     )
     for (let i = 0; i < tasks.length; i++) await tasks[i]
+    await this.#closing
     this.#parts?.close()
     if (failure.signal.aborted) throw failure.signal.reason
   }
@@ -191,7 +195,8 @@ class Agent {
     this.#sayFailures(result.failures.map((error) => error.message))
     const syncMs = Math.round((performance.now() - startMs) * 10) / 10
     if (result.written) log('info', 'programmed', { changed: result.changed, removed: result.removed, ms: syncMs })
-    if (result.udpRetired || first) await this.#closeDeadSockets()
+    // Looks into every namespace, which takes its time; the next change does not wait for it.
+    if (result.udpRetired || first) this.#closing = this.#socketCloser.request()
     if (!first) return
     const report = await dataplane.audit()
     if (Object.values(report).some((drift) => drift > 0)) log('warn', 'maps were repaired at start', report)
