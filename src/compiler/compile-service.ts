@@ -13,6 +13,10 @@ import type {
 import { ipProtocol } from './ip-protocol.ts'
 import { tableLength } from './maglev.ts'
 
+function keyOf(protocol: number, port: number, address: string): string {
+  return `${protocol} ${port} ${address}`
+}
+
 /** Gathers the distinct backends and sets of one Service. */
 class SetTable {
   readonly backends: CompiledBackend[] = []
@@ -37,9 +41,11 @@ class SetTable {
   }
 
   #addContent(plan: BackendSetPlan, protocol: number): number {
-    const backends = plan.backends.map((backend) =>
-      this.#addBackend(backend.address, backend.port, backend.local, protocol),
-    )
+    const first = this.backends.length === 0
+    if (!first) this.#indexFirst()
+    const backends = first
+      ? this.#addFirst(plan, protocol)
+      : plan.backends.map(({ address, port, local }) => this.#addBackend(address, port, local, protocol))
     const content = backends.length === 0 ? plan.empty : backends.join()
     const known = this.#byContent.get(content)
     if (known !== undefined) return known
@@ -49,12 +55,23 @@ class SetTable {
   }
 
   #addBackend(address: string, port: number, local: boolean, protocol: number): number {
-    const key = `${protocol} ${port} ${address}`
-    const known = this.#backendIndex.get(key)
+    const known = this.#backendIndex.get(keyOf(protocol, port, address))
     if (known !== undefined) return known
     const index = this.backends.push({ protocol, address, port, local }) - 1
-    this.#backendIndex.set(key, index)
+    this.#backendIndex.set(keyOf(protocol, port, address), index)
     return index
+  }
+
+  /** A plan holds no endpoint twice, so the first set needs no look-up; most Services have no other. */
+  #addFirst(plan: BackendSetPlan, protocol: number): number[] {
+    return plan.backends.map(({ address, port, local }) => this.backends.push({ protocol, address, port, local }) - 1)
+  }
+
+  #indexFirst(): void {
+    if (this.#backendIndex.size > 0) return
+    this.backends.forEach(({ protocol, port, address }, index) => {
+      this.#backendIndex.set(keyOf(protocol, port, address), index)
+    })
   }
 }
 
