@@ -179,6 +179,9 @@ static __noinline int answer_icmp(ctx_t *ctx, const struct packet *p, __u8 type,
 	struct macs macs;
 	__u32 quote;
 
+	/* no error about an error (RFC 1122, 3.2.2; RFC 4443, 2.4) */
+	if (p->icmp == ICMP_ERROR)
+		return -1;
 	/* options and extension headers would push the ports out of the quote */
 	if (!eth || p->l4 - p->l3 != (__u16)ip_len || p->fragment == FRAG_LATER)
 		return -1;

@@ -224,10 +224,11 @@ static __noinline int service_admit(const struct packet *p, const struct fronten
 		return DROP_SOURCE_RANGE;
 	s->scope = fe->flags & FE_F_SCOPED && !client_is_internal(p) ? SCOPE_EXTERNAL : SCOPE_INTERNAL;
 	set = s->scope == SCOPE_EXTERNAL ? &fe->sets[SCOPE_EXTERNAL] : &fe->sets[SCOPE_INTERNAL];
-	if (!set->slots)
-		return set->empty == EMPTY_DROP ? DROP_NO_LOCAL_ENDPOINT : REJECT_NO_ENDPOINT;
+	/* the sender has closed already: nothing is owed */
 	if (p->tcp_flags & TCP_RST)
 		return DROP_NO_FLOW;
+	if (!set->slots)
+		return set->empty == EMPTY_DROP ? DROP_NO_LOCAL_ENDPOINT : REJECT_NO_ENDPOINT;
 	s->backend = backend_select(fe, set, &p->key.src, hash_flow(cfg.seed, &p->key));
 	return s->backend ? CONTINUE : PASS_NO_MEMORY;
 }

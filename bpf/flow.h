@@ -42,12 +42,26 @@ static __always_inline void flow_pair_key(const struct flow *f, __u8 proto, stru
 	k->pad = 0;
 }
 
+/* The entry of the other direction; NULL where it is gone. A port of a closed flow may
+ * be another's already: then the entry under the key is that one's. */
+static __always_inline struct flow *flow_pair(const struct packet *p, const struct flow *f, struct flow_key *k)
+{
+	struct flow *pair;
+
+	flow_pair_key(f, p->key.proto, k);
+	pair = flow_lookup(k);
+	if (!pair || !addr_equal(&pair->src, &p->key.dst) || !addr_equal(&pair->dst, &p->key.src) ||
+	    pair->sport != p->key.dport || pair->dport != p->key.sport)
+		return NULL;
+	return pair;
+}
+
 static __noinline int flow_delete(const struct packet *p, const struct flow *f)
 {
 	struct flow_key k;
 
-	flow_pair_key(f, p->key.proto, &k);
-	bpf_map_delete_elem(&flows, &k);
+	if (flow_pair(p, f, &k))
+		bpf_map_delete_elem(&flows, &k);
 	return bpf_map_delete_elem(&flows, &p->key);
 }
 
@@ -55,10 +69,8 @@ static __noinline int flow_delete(const struct packet *p, const struct flow *f)
 static __noinline int flow_tell_pair(const struct packet *p, const struct flow *f, __u32 state)
 {
 	struct flow_key k;
-	struct flow *pair;
+	struct flow *pair = flow_pair(p, f, &k);
 
-	flow_pair_key(f, p->key.proto, &k);
-	pair = flow_lookup(&k);
 	if (pair)
 		pair->state |= state;
 	return 0;

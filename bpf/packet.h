@@ -259,34 +259,36 @@ static __always_inline int parse_ip4(const ctx_t *ctx, struct packet *p)
 	return parse_transport(ctx, p);
 }
 
+static __always_inline bool proto_is_extension(__u8 proto)
+{
+	return proto == IPPROTO_HOPOPTS || proto == IPPROTO_ROUTING || proto == IPPROTO_DSTOPTS ||
+	       proto == IPPROTO_FRAGMENT;
+}
+
 static __noinline int parse_extensions(const ctx_t *ctx, struct packet *p)
 {
 	for (int i = 0; i < EXTENSION_HEADERS_MAX; i++) {
-		struct ip6_frag *h = ctx_at(ctx, p->l4, sizeof(*h));
+		struct ip6_frag *h;
 
+		/* what follows may be shorter than an extension header, or nothing (RFC 8200, 4.7) */
+		if (!proto_is_extension(p->key.proto))
+			return CONTINUE;
+		h = ctx_at(ctx, p->l4, sizeof(*h));
 		if (!h)
 			return DROP_MALFORMED;
-		switch (p->key.proto) {
-		case IPPROTO_HOPOPTS:
-		case IPPROTO_ROUTING:
-		case IPPROTO_DSTOPTS:
-			p->key.proto = h->nexthdr;
-			/* the second byte is the header's length in 8 bytes, less one */
-			p->l4 += 8 + h->reserved * 8;
-			if (p->l4 > OFFSET_MASK - 128)
-				return PASS_UNSUPPORTED;
-			break;
-		case IPPROTO_FRAGMENT:
-			p->key.proto = h->nexthdr;
+		if (p->key.proto == IPPROTO_FRAGMENT) {
 			p->l4 += sizeof(*h);
 			if (h->frag_off & bpf_htons(IP6_OFFSET | IP6_MF)) {
 				p->frag_id = h->id;
 				p->fragment = h->frag_off & bpf_htons(IP6_OFFSET) ? FRAG_LATER : FRAG_FIRST;
 			}
-			break;
-		default:
-			return CONTINUE;
+		} else {
+			/* the second byte is the header's length in 8 bytes, less one */
+			p->l4 += 8 + h->reserved * 8;
+			if (p->l4 > OFFSET_MASK - 128)
+				return PASS_UNSUPPORTED;
 		}
+		p->key.proto = h->nexthdr;
 		if (p->fragment == FRAG_LATER)
 			return CONTINUE;
 	}
