@@ -129,7 +129,7 @@ class Agent {
     const { config, log } = this.#options
     const parts = this.#parts
     if (parts === undefined) return
-    await followNetwork(config, parts.control, signal, async (view) => {
+    await followNetwork(config, parts.control, log, signal, async (view) => {
       const moved = !isDeepStrictEqual(view.addresses, this.#view.addresses)
       this.#view = view
       applyView(parts.maps, view, parts.detector, parts.attacher, log)
@@ -142,6 +142,8 @@ class Agent {
     while (!signal.aborted) {
       await delay(AUDIT_INTERVAL_MS, undefined, { signal }).catch(() => undefined)
       if (signal.aborted || this.#parts === undefined) return
+      const { maps, detector, attacher } = this.#parts
+      applyView(maps, this.#view, detector, attacher, log)
       const report = await this.#parts.dataplane.audit()
       if (Object.values(report).some((drift) => drift > 0)) log('warn', 'maps had drifted and were repaired', report)
       if (this.#parts.dataplane.state.failures.size > 0) await this.#reconciler.request()

@@ -64,15 +64,31 @@ export function applyView(maps: Maps, view: NodeView, detector: LocalDetector, a
 export async function followNetwork(
   config: Config,
   control: ControlMap,
+  log: Log,
   signal: AbortSignal,
   onView: (view: NodeView) => Promise<void>,
 ): Promise<void> {
-  for await (const changes of networkChanges(signal)) {
+  // The socket listens first, so that nothing is missed between the view and the first message.
+  const messages = networkChanges(signal)
+  await look(config, log, onView)
+  for await (const changes of messages) {
     control.raiseHopEpoch()
     if (!changes.has('link') && !changes.has('address') && !changes.has('route') && !changes.has('overrun')) continue
     await delay(COALESCE_MS)
     if (signal.aborted) return
-    await onView(await viewNode(config))
+    await look(config, log, onView)
     control.raiseHopEpoch()
   }
+}
+
+/** A view that cannot be had, as when a device vanishes half way, is had at the next change. */
+async function look(config: Config, log: Log, onView: (view: NodeView) => Promise<void>): Promise<void> {
+  let view: NodeView
+  try {
+    view = await viewNode(config)
+  } catch (error) {
+    log('warn', 'cannot read the devices', { reason: String(error) })
+    return
+  }
+  await onView(view)
 }
