@@ -30,6 +30,8 @@ export interface LoadOptions {
   readonly programs?: readonly string[]
   /** Folder in bpffs, made when it is missing: maps that are pinned there are used, others are created and pinned. Default: nothing is pinned. */
   readonly pinDirectory?: string
+  /** Names of the maps that live in the pin folder; the others are this object's own. Default: all. */
+  readonly pinnedMaps?: readonly string[]
   /** A pinned map of another shape or size: `fail` (default), or `replace` it by a new, empty one. */
   readonly incompatible?: 'fail' | 'replace'
 }
@@ -164,7 +166,7 @@ function setConfig(object: bigint, config: Partial<Config>): void {
 
 function setPins(
   maps: readonly bigint[],
-  { pinDirectory, incompatible = 'fail' }: LoadOptions,
+  { pinDirectory, pinnedMaps, incompatible = 'fail' }: LoadOptions,
 ): { readonly reused: readonly string[]; readonly replaced: readonly string[] } {
   const reused: string[] = []
   const replaced: string[] = []
@@ -172,6 +174,7 @@ function setPins(
   ensurePinDirectory(pinDirectory)
   for (const map of maps) {
     const name = libbpf().mapName(map)
+    if (pinnedMaps?.includes(name) === false) continue
     const path = join(pinDirectory, name)
     const differences = compareWithPinned(map, path)
     if (differences && differences.length > 0) {
