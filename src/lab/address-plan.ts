@@ -32,12 +32,12 @@ export const outsideClient2: AddressPair = { ipv4: '198.51.100.11', ipv6: '2001:
 
 /** External and LoadBalancer addresses that the fabric routes to the node of this index (RFC 5737, RFC 3849). */
 export function externalCidr(nodeIndex: number): CidrPair {
-  return { ipv4: `203.0.113.${nodeIndex * 64}/26`, ipv6: `2001:db8:203:${nodeIndex}::/64` }
+  return { ipv4: `203.0.113.${nodeIndex * 64}/26`, ipv6: `2001:db8:203:${nodeIndex + 1}::/64` }
 }
 
 /** The nth (from 0) address of {@link externalCidr}. */
 export function externalAddress(nodeIndex: number, n: number): AddressPair {
-  return { ipv4: `203.0.113.${nodeIndex * 64 + 1 + n}`, ipv6: `2001:db8:203:${nodeIndex}::${(1 + n).toString(16)}` }
+  return { ipv4: `203.0.113.${nodeIndex * 64 + 1 + n}`, ipv6: `2001:db8:203:${nodeIndex + 1}::${(1 + n).toString(16)}` }
 }
 
 export function nodeAddress(nodeIndex: number): AddressPair {

@@ -13,7 +13,7 @@ export const podPorts: readonly PodPort[] = [
 
 /** The ClusterIPs of the nth (from 1) Service of a test. */
 export function clusterAddress(n: number): AddressPair {
-  return { ipv4: `10.96.1.${n}`, ipv6: `fd00:10:96::1:${n}` }
+  return { ipv4: `10.96.1.${n}`, ipv6: `fd00:10:96::10${n}` }
 }
 
 /** The NodePort of the nth Service, of both protocols. */
