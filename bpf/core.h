@@ -26,8 +26,8 @@ static __always_inline int flow_send(ctx_t *ctx, const struct packet *p, const s
 	eth = ctx_at(ctx, 0, sizeof(*eth));
 	if (!eth)
 		return CTX_DROP;
-	__builtin_memcpy(eth->h_dest, f->hop.dmac, ETH_ALEN);
-	__builtin_memcpy(eth->h_source, f->hop.smac, ETH_ALEN);
+	ctx_put_mac(eth->h_dest, f->hop.dmac);
+	ctx_put_mac(eth->h_source, f->hop.smac);
 #ifdef MAGLANE_XDP
 	if (f->hop.ifindex == p->ifindex)
 		return XDP_TX;

@@ -17,6 +17,12 @@ static __always_inline __u16 csum_fold(__u64 sum)
 	return (sum & 0xffff) + (sum >> 16);
 }
 
+/* Does adding it change no sum? One's complement has two zeros. */
+static __always_inline bool csum_is_zero(__u16 delta)
+{
+	return delta == 0 || delta == 0xffff;
+}
+
 static __always_inline __u64 csum_addr_diff(const struct addr *from, const struct addr *to)
 {
 	__u64 sum = 0;

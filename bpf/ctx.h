@@ -83,6 +83,13 @@ static __always_inline void *ctx_at(const ctx_t *ctx, __u32 offset, __u32 len)
 	return p;
 }
 
+/* struct ethhdr is packed, so the compiler would copy byte by byte. */
+static __always_inline void ctx_put_mac(__u8 *to, const __u8 *from)
+{
+	*(__u32 *)to = *(const __u32 *)from;
+	*(__u16 *)(to + 4) = *(const __u16 *)(from + 4);
+}
+
 /* The headers of a socket buffer may lie outside its linear part; XDP's never do. */
 static __always_inline void ctx_pull(ctx_t *ctx, __u32 len)
 {
@@ -90,7 +97,7 @@ static __always_inline void ctx_pull(ctx_t *ctx, __u32 len)
 	void *data = (void *)(long)ctx->data;
 	void *end = (void *)(long)ctx->data_end;
 
-	if (data + len > end)
+	if (data + len > end && data + ctx->len > end)
 		bpf_skb_pull_data(ctx, len < ctx->len ? len : ctx->len);
 #else
 	(void)ctx;

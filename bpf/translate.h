@@ -83,13 +83,17 @@ static __always_inline int translate_transport(ctx_t *ctx, const struct packet *
 
 #else
 
-/* In a socket buffer the checksum may be left to the device, or known as a sum
- * over the whole packet: only the kernel's helper knows which. */
+/* In a socket buffer the checksum may be left to the device (the field then holds the sum of the
+ * pseudo header alone), or be known as a sum over the whole packet. Only the kernel's helper knows
+ * which, and a call for the addresses is owed; what it did to the field tells whether the field
+ * covers the ports too, which then change it without a second call: a sum over the whole packet
+ * stays what it was when a port and the checksum over it change together. */
 static __always_inline int translate_transport(ctx_t *ctx, const struct packet *p, const struct flow *f)
 {
-	__u32 ports = csum_port_diff(p->key.sport, f->sport) + csum_port_diff(p->key.dport, f->dport);
 	__u32 offset = p->l4;
 	__u64 mangled = 0;
+	__u16 before, own;
+	__sum16 *check;
 	__be16 *port;
 
 	if (p->key.proto == IPPROTO_TCP) {
@@ -101,16 +105,28 @@ static __always_inline int translate_transport(ctx_t *ctx, const struct packet *
 		return CONTINUE;
 	}
 	port = ctx_at(ctx, p->l4, 4);
-	if (!port)
+	check = ctx_at(ctx, offset, sizeof(*check));
+	if (!port || !check)
 		return DROP_MALFORMED;
 	port[0] = f->sport;
 	port[1] = f->dport;
+	before = *check;
+	if (mangled && !before) /* the sender computed none (RFC 768) */
+		return CONTINUE;
+	if (csum_is_zero(f->addr_delta)) /* only the ports change */
+		return bpf_l4_csum_replace(ctx, offset, 0, f->l4_delta, mangled) ? DROP_MALFORMED : CONTINUE;
 	if (bpf_l4_csum_replace(ctx, offset, 0, f->addr_delta,
 				BPF_F_PSEUDO_HDR | mangled | (p->v6 ? CSUM_F_IPV6 : 0)) &&
 	    bpf_l4_csum_replace(ctx, offset, 0, f->addr_delta, BPF_F_PSEUDO_HDR | mangled))
 		return DROP_MALFORMED;
-	if (bpf_l4_csum_replace(ctx, offset, 0, ports, mangled))
+	check = ctx_at(ctx, offset, sizeof(*check));
+	if (!check)
 		return DROP_MALFORMED;
+	own = csum_apply(before, f->addr_delta);
+	if (*check == (mangled && !own ? 0xffff : own)) {
+		own = csum_apply(before, f->l4_delta);
+		*check = mangled && !own ? 0xffff : own;
+	}
 	return CONTINUE;
 }
 
