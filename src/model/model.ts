@@ -6,6 +6,17 @@ import { planService } from './service-plan.ts'
 import { SliceIndex } from './slice-index.ts'
 import type { EndpointSlice, NodeContext, ObjectError, ObjectSet, Service, ServicePlan } from './types.ts'
 
+/** What a source replaced: an object that is new has no `before`, one that is gone no `after`. */
+export interface ObjectChange<T> {
+  readonly before: T | undefined
+  readonly after: T | undefined
+}
+
+export interface ObjectChanges {
+  readonly services: readonly ObjectChange<Service>[]
+  readonly slices: readonly ObjectChange<EndpointSlice>[]
+}
+
 export interface Model {
   /**
    * By `namespace/name`. The map lives on: the next update changes this same map. A plan is never changed, and one that
@@ -16,6 +27,8 @@ export interface Model {
   readonly errors: readonly ObjectError[]
   /** `namespace/name` of the Services whose plan is new, other or gone since the previous model. */
   readonly changed: ReadonlySet<string>
+  /** Objects that are other than those of the previous model. */
+  readonly changes: ObjectChanges
   readonly state: ModelState
 }
 
@@ -40,7 +53,8 @@ interface ModelState {
 export function updateModel(previous: Model | undefined, objects: ObjectSet, node: NodeContext): Model {
   const sameNode = previous !== undefined && isDeepStrictEqual(previous.state.node, node)
   const state: ModelState = sameNode ? previous.state : emptyState(node)
-  const dirty = readChanges(state, objects)
+  const { dirty, ...taken } = readChanges(state, objects)
+  const changes = sameNode || previous === undefined ? taken : changesSince(previous.state, objects)
   const plans = (previous?.plans ?? new Map()) as Map<string, ServicePlan>
   if (previous && !sameNode) for (const key of previous.plans.keys()) dirty.add(key)
 
@@ -53,7 +67,7 @@ export function updateModel(previous: Model | undefined, objects: ObjectSet, nod
   }
   const changed = new Set<string>()
   for (const key of unresolved) if (resolveOne(state, key, plans)) changed.add(key)
-  return { plans, errors: conflictErrors(state, objects), changed, state }
+  return { plans, errors: conflictErrors(state, objects), changed, changes, state }
 }
 
 function emptyState(node: NodeContext): ModelState {
@@ -68,14 +82,36 @@ function emptyState(node: NodeContext): ModelState {
   }
 }
 
-/** Takes over what differs from the last objects. Returns the Services concerned. */
-function readChanges(state: ModelState, objects: ObjectSet): Set<string> {
+/** Takes over what differs from the last objects. `dirty` are the Services concerned. */
+function readChanges(state: ModelState, objects: ObjectSet): ObjectChanges & { readonly dirty: Set<string> } {
   const dirty = new Set<string>()
-  takeOver(state.services, objects.services, (key) => dirty.add(key))
+  const services: ObjectChange<Service>[] = []
+  const slices: ObjectChange<EndpointSlice>[] = []
+  takeOver(state.services, objects.services, (key, before, after) => {
+    dirty.add(key)
+    services.push({ before, after })
+  })
   takeOver(state.slices, objects.endpointSlices, (_key, before, after) => {
     for (const key of state.index.replace(before, after)) dirty.add(key)
+    slices.push({ before, after })
   })
-  return dirty
+  return { dirty, services, slices }
+}
+
+/** The same for a state that is given up: a node that changed makes every plan anew, but no object another. */
+function changesSince(before: ModelState, objects: ObjectSet): ObjectChanges {
+  return {
+    services: differences(before.services, objects.services),
+    slices: differences(before.slices, objects.endpointSlices),
+  }
+}
+
+function differences<T>(before: ReadonlyMap<string, T>, after: ReadonlyMap<string, T>): ObjectChange<T>[] {
+  const changes: ObjectChange<T>[] = []
+  for (const [key, object] of after)
+    if (before.get(key) !== object) changes.push({ before: before.get(key), after: object })
+  for (const [key, object] of before) if (!after.has(key)) changes.push({ before: object, after: undefined })
+  return changes
 }
 
 /** Walks both maps side by side: as long as the source keeps their order, no key is looked up. */

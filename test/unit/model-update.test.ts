@@ -148,6 +148,24 @@ describe('contested frontends', () => {
   })
 })
 
+test('updateModel() tells which objects changed, also where the node changed with them', () => {
+  const web = named('web', { clusterIP: '10.96.0.1' })
+  const old = sliceOf('web', '10.1.0.1')
+  const other = sliceOf('api', '10.1.0.2')
+  const first = updateModel(undefined, objectSet([web], [old, other]), node)
+  assert.deepEqual(first.changes.services, [{ before: undefined, after: web }])
+  const young = sliceOf('web', '10.1.0.9')
+  for (const context of [node, { ...node, nodeName: 'node-b' }]) {
+    const before = updateModel(undefined, objectSet([web], [old, other]), node)
+    const { changes } = updateModel(before, objectSet([web], [young]), context)
+    assert.deepEqual(changes.services, [])
+    assert.deepEqual(changes.slices, [
+      { before: old, after: young },
+      { before: other, after: undefined },
+    ])
+  }
+})
+
 test('a model that is kept up to date equals one made anew', () => {
   let random = 20_240_101
   const next = (below: number) => {
