@@ -13,6 +13,7 @@ const loaders: Readonly<Record<string, () => Promise<{ readonly command: AnyComm
   get: () => import('./get.ts'),
   status: () => import('./status.ts'),
   monitor: () => import('./monitor.ts'),
+  trace: () => import('./trace.ts'),
   compile: () => import('./compile.ts'),
   diff: () => import('./diff.ts'),
   cleanup: () => import('./cleanup.ts'),

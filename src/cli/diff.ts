@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** `maglane diff`: what manifests ask for against what is in the maps. */
 
+import { viewNode } from '../agent/node-state.ts'
+import { CONFIG_FLAGS } from '../config/flags.ts'
 import { defineCommand, UsageError } from './command.ts'
 import { desiredOptions, readDesired, sayErrors } from './desired/desired.ts'
 import {
@@ -16,6 +18,8 @@ import { instanceOption } from './live/instance.ts'
 import { withLive } from './live/live.ts'
 import { toJson } from './output.ts'
 
+const { devices, 'pod-interfaces': podInterfaces } = CONFIG_FLAGS
+
 /** Not 1, which is failure. */
 const EXIT_DIFFERENT = 3
 
@@ -24,14 +28,15 @@ export const command = defineCommand({
   usage: 'diff --manifests DIR [--node NAME] [--instance NAME] [OPTIONS]',
   description: [
     'Compares frontends as clients meet them: Service, backends, affinity, source ranges. Ids and places in the maps do not',
-    `count. The exit status is 0 when nothing differs, ${EXIT_DIFFERENT} when something does. Give it the flags of the agent.`,
+    `count. The exit status is 0 when nothing differs, ${EXIT_DIFFERENT} when something does. Give it the flags of the agent, and call`,
+    'it in the network namespace of the agent: NodePorts answer on the addresses of the node.',
   ].join('\n'),
-  options: { ...desiredOptions, instance: instanceOption },
+  options: { ...desiredOptions, devices, 'pod-interfaces': podInterfaces, instance: instanceOption },
   examples: [{ command: 'maglane diff --manifests /etc/maglane --node node-a', does: 'What an agent has yet to do' }],
   run: async ({ values, positionals, output }, io) => {
     if (positionals.length > 0) throw new UsageError(`diff takes options only, got "${positionals[0]}"`)
     const { instance, ...flags } = values
-    const { plans, errors } = await readDesired(flags)
+    const { plans, errors } = await readDesired(flags, async (config) => (await viewNode(config)).addresses)
     const desired = pictureOfPlans(plans.values())
     const live = withLive(instance, pictureOfMaps)
     const diff = diffPictures(desired, live)

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/** An instance on this machine by the name of its pin folder: /sys/fs/bpf/maglane/<instance>/{maps,links}. */
+/** Instances on this machine, by the names of their pin folders. */
 
 import { readdirSync } from 'node:fs'
-import { join } from 'node:path'
-import { BPFFS, pinnedNames } from '../../bpf/bpffs.ts'
+import { dirname } from 'node:path'
+import { pinDirectories } from '../../agent/load-programs.ts'
+import { pinnedNames } from '../../bpf/bpffs.ts'
 import type { Option } from '../command.ts'
 import { UsageError } from '../command.ts'
-
-const ROOT = join(BPFFS, 'maglane')
 
 export const instanceOption = {
   type: 'string',
@@ -31,7 +30,7 @@ export class InstanceError extends Error {
 /** Names of all instances that have pins, sorted. */
 export function instanceNames(): readonly string[] {
   try {
-    return readdirSync(ROOT).sort()
+    return readdirSync(dirname(directoryOf('any'))).sort()
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
     throw error
@@ -41,12 +40,16 @@ export function instanceNames(): readonly string[] {
 /** Where an instance's pins are, whether or not there are any. @throws UsageError for a name that is no file name. */
 export function instanceOf(name: string): Instance {
   if (!/^[\w][\w.-]*$/.test(name)) throw new UsageError(`"${name}" is no instance name: letters, digits, . _ - are`)
-  return { name, maps: join(ROOT, name, 'maps'), links: join(ROOT, name, 'links') }
+  return { name, ...pinDirectories(name) }
 }
 
 /** The folder that holds all of an instance's pins. */
 export function instanceDirectory(name: string): string {
-  return join(ROOT, instanceOf(name).name)
+  return directoryOf(instanceOf(name).name)
+}
+
+function directoryOf(name: string): string {
+  return dirname(pinDirectories(name).maps)
 }
 
 /** @throws InstanceError when no maps are pinned under the name. */
