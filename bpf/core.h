@@ -293,12 +293,12 @@ static __always_inline bool addr_in_service_cidr(const struct addr *a, const str
 	return false;
 }
 
-/* Could the port be one that SNAT gave away? */
-static __always_inline bool port_is_snat(__be16 port)
+/* Could the packet be for a port that SNAT gave away? SCTP's clients keep their own. */
+static __always_inline bool dst_is_snat(const struct packet *p)
 {
-	__u16 p = bpf_ntohs(port);
+	__u16 port = bpf_ntohs(p->key.dport);
 
-	return p >= cfg.snat_port_min && p <= cfg.snat_port_max;
+	return (port >= cfg.snat_port_min && port <= cfg.snat_port_max) || p->key.proto == IPPROTO_SCTP;
 }
 
 /* How a packet relates to Services, from two bits of the filter. */
@@ -346,7 +346,7 @@ static __always_inline int decide(ctx_t *ctx, struct packet *p, struct subject *
 	if (p->key.dir == DIR_EGRESS)
 		interest.tuple |= filter_test(flt, filter_bit(filter_addr(&p->key.src), p->key.sport, p->key.proto));
 	else
-		interest.tuple |= port_is_snat(p->key.dport);
+		interest.tuple |= dst_is_snat(p);
 	if (request)
 		interest_of_dst(p, flt, &interest);
 
