@@ -26,6 +26,9 @@ enum limits {
 	FILTER_WORDS = 16384, /* of 64 bits */
 	/* CIDRs that a packet's address is compared with one by one. */
 	CIDR_MAX = 8,
+	/* Slots in one element of the arena: the kernel rounds elements up to 8
+	 * bytes, so that elements of one slot would take twice the memory. */
+	ARENA_SLOTS = 16,
 	/* Tries at a free source port before SNAT gives up. */
 	SNAT_TRIES = 24,
 	/* Kubernetes names: namespace and port name are DNS labels (63), a
@@ -119,6 +122,12 @@ struct backend {
 	__u8 flags; /* enum backend_flags */
 	__u32 pad;
 	__u64 affinity_id; /* of the Service that it serves */
+};
+
+/* A piece of the arena. Slot i of the arena is backend[i % ARENA_SLOTS] of element
+ * i / ARENA_SLOTS, which is to say its i-th word. */
+struct slots {
+	__u32 backend[ARENA_SLOTS]; /* ids; 0: none */
 };
 
 /* Which backend of a set has an address: how a client's affinity, which
@@ -320,10 +329,9 @@ struct config {
 	__u8 have_set_retval; /* bpf_set_retval() exists (5.18) */
 	__u8 synthetic;       /* trace: no routes are asked, every hop is 1 */
 	__u8 trace;           /* every decision is an event */
-	__u8 redirect_neigh;  /* tc can let the kernel find the neighbour (5.10) */
 	__u8 detect_by_device; /* detectLocalMode is BridgeInterface or InterfaceNamePrefix */
 	__u8 have_conntrack;  /* the kernel's conntrack can be asked (6.0) */
-	__u8 pad[3];
+	__u8 pad[4];
 	__u32 in_cluster_len; /* detectLocalMode ClusterCIDR, NodeCIDR */
 	struct cidr in_cluster[CIDR_MAX];
 	struct addr synthetic_src4; /* trace: what a route lookup would name */

@@ -14,7 +14,6 @@ const volatile struct config cfg SEC(".rodata") __weak = {
 	.socket_lb = SOCKET_LB_ALL,
 	.have_fib_src = 1,
 	.have_set_retval = 1,
-	.redirect_neigh = 1,
 	.have_conntrack = 1,
 };
 

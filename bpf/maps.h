@@ -54,9 +54,9 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 16777216);
+	__uint(max_entries, 1048576);
 	__type(key, __u32);
-	__type(value, __u32);
+	__type(value, struct slots);
 } MAP(arena);
 
 /* Backends of sets with affinity, by address. Agent writes, programs read. */

@@ -56,9 +56,10 @@ static __always_inline bool source_allowed(__u32 service, const struct addr *cli
 static __always_inline __u32 slot_get(const struct backend_set *set, __u32 hash)
 {
 	__u32 i = set->offset + hash_slot(hash, set->slots);
-	__u32 *id = bpf_map_lookup_elem(&arena, &i);
+	__u32 element = i / ARENA_SLOTS;
+	struct slots *s = bpf_map_lookup_elem(&arena, &element);
 
-	return id ? *id : 0;
+	return s ? s->backend[i % ARENA_SLOTS] : 0;
 }
 
 /* The backend that the client is kept with, if it is a member of this set; 0: none.

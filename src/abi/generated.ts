@@ -184,6 +184,7 @@ export const hopFlagsNames: Readonly<Record<number, string>> = {
 /** enum limits. */
 export const Limits = {
   CIDR_MAX: 8,
+  ARENA_SLOTS: 16,
   SNAT_TRIES: 24,
   NAME_LEN: 64,
   FILTER_WORDS: 16384,
@@ -192,6 +193,7 @@ export type Limits = (typeof Limits)[keyof typeof Limits]
 /** Names of enum limits by value. */
 export const limitsNames: Readonly<Record<number, string>> = {
   8: 'CIDR_MAX',
+  16: 'ARENA_SLOTS',
   24: 'SNAT_TRIES',
   64: 'NAME_LEN',
   16384: 'FILTER_WORDS',
@@ -407,7 +409,6 @@ export interface Config {
   readonly haveSetRetval: number
   readonly synthetic: number
   readonly trace: number
-  readonly redirectNeigh: number
   readonly detectByDevice: number
   readonly haveConntrack: number
   readonly inClusterLen: number
@@ -429,9 +430,8 @@ const configLayout: StructLayout = {
     ['haveSetRetval', 19, 'u8'],
     ['synthetic', 20, 'u8'],
     ['trace', 21, 'u8'],
-    ['redirectNeigh', 22, 'u8'],
-    ['detectByDevice', 23, 'u8'],
-    ['haveConntrack', 24, 'u8'],
+    ['detectByDevice', 22, 'u8'],
+    ['haveConntrack', 23, 'u8'],
     ['inClusterLen', 28, 'u32'],
     ['inCluster', 32, { array: { struct: cidrLayout }, length: 8 }],
     ['syntheticSrc4', 288, 'address'],
@@ -825,6 +825,18 @@ const serviceStatLayout: StructLayout = {
 /** Codec of struct service_stat, 32 bytes. */
 export const serviceStatCodec: Codec<ServiceStat> = structCodec(serviceStatLayout)
 
+/** struct slots. */
+export interface Slots {
+  readonly backend: readonly number[]
+}
+const slotsLayout: StructLayout = {
+  name: 'slots',
+  size: 64,
+  fields: [['backend', 0, { array: 'u32', length: 16 }]],
+}
+/** Codec of struct slots, 64 bytes. */
+export const slotsCodec: Codec<Slots> = structCodec(slotsLayout)
+
 /** struct socket_key. */
 export interface SocketKey {
   readonly cookie: bigint
@@ -905,7 +917,7 @@ export const mapSpecs = {
     key: affinityKeyCodec,
     value: affinityCodec,
   },
-  arena: { name: 'arena', type: 'ARRAY', flags: 1024, maxEntries: 16777216, key: u32Codec, value: u32Codec },
+  arena: { name: 'arena', type: 'ARRAY', flags: 1024, maxEntries: 1048576, key: u32Codec, value: slotsCodec },
   backends: { name: 'backends', type: 'ARRAY', flags: 1024, maxEntries: 262144, key: u32Codec, value: backendCodec },
   control: { name: 'control', type: 'ARRAY', flags: 1024, maxEntries: 1, key: u32Codec, value: controlCodec },
   devices: { name: 'devices', type: 'HASH', flags: 1, maxEntries: 4096, key: u32Codec, value: deviceCodec },
@@ -952,4 +964,4 @@ export const mapSpecs = {
 } as const
 
 /** Of all layouts that maps reach: pinned maps of another fingerprint are not taken over. */
-export const abiFingerprint = 0x412b8fed
+export const abiFingerprint = 0x897a4756

@@ -9,8 +9,6 @@ export interface KernelFeatures {
   readonly fibSource: boolean
   /** bpf_set_retval(). Linux 5.18. */
   readonly setRetval: boolean
-  /** bpf_redirect_neigh(). Linux 5.10. */
-  readonly redirectNeigh: boolean
   /** bpf_skb_ct_lookup(): conntrack can be asked. Linux 6.0 with nf_conntrack and its BTF. */
   readonly conntrack: boolean
 }
@@ -26,7 +24,6 @@ export function kernelFeatures(
   return {
     fibSource: atLeast(6, 7),
     setRetval: atLeast(5, 18),
-    redirectNeigh: atLeast(5, 10),
     conntrack: atLeast(6, 0) && / bpf_skb_ct_lookup\b/.test(symbols()),
   }
 }

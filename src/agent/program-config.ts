@@ -45,7 +45,6 @@ export function programConfig({ config, detector, features, snatPorts, hostNetns
     haveSetRetval: Number(features.setRetval),
     synthetic: 0,
     trace: 0,
-    redirectNeigh: Number(features.redirectNeigh),
     haveConntrack: Number(features.conntrack),
     detectByDevice: Number(detector.kind === 'bridge' || detector.kind === 'prefix'),
     inClusterLen: inCluster.length,

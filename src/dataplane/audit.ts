@@ -45,13 +45,13 @@ function auditSet(
   seed: number,
 ): number {
   if (set.region === undefined || set.backends === undefined) return 0
-  const { arena, arenaStride } = tables
+  const { arena } = tables
   const table = tableOf(compiled, backends, set.backends, seed)
   let drift = 0
   for (let slot = 0; slot < table.length; slot++) {
-    const word = (set.region.offset + slot) * arenaStride
-    if (arena[word] === table[slot]) continue
-    arena[word] = table[slot] as number
+    const place = set.region.offset + slot
+    if (arena[place] === table[slot]) continue
+    arena[place] = table[slot] as number
     drift++
   }
   return drift

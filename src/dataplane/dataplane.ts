@@ -68,7 +68,7 @@ export class Dataplane {
         frontends: tables.frontends.capacity,
         serviceIds: tables.serviceLimit,
         backends: tables.backendLimit,
-        slots: Math.floor(tables.arena.length / tables.arenaStride),
+        slots: tables.arena.length,
         filterBits: Limits.FILTER_WORDS * BITS_PER_WORD,
       },
       answerPing: options.answerPing ?? false,

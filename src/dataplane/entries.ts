@@ -56,6 +56,7 @@ export interface FrontendValue {
   readonly kind: PlanKind
   readonly affinityId: bigint
   readonly affinitySeconds: number
+  readonly scoped: boolean
   readonly loopback: boolean
   readonly sourceRanges: boolean
   readonly internal: SetValue
@@ -88,7 +89,7 @@ export function frontendValue(value: FrontendValue): string {
       (affinity ? FrontendFlags.FE_F_AFFINITY : 0) |
       (value.sourceRanges ? FrontendFlags.FE_F_SOURCE_RANGES : 0) |
       (value.loopback ? FrontendFlags.FE_F_LOOPBACK : 0) |
-      (value.internal === value.external ? 0 : FrontendFlags.FE_F_SCOPED),
+      (value.scoped ? FrontendFlags.FE_F_SCOPED : 0),
     affinityS: value.affinitySeconds,
     affinityId: value.affinityId,
     sets: [setValue(value.internal), setValue(value.external)],

@@ -37,7 +37,6 @@ export function liveTables(maps: Maps): Tables {
     backendLimit: maps.backends.length,
     backends: maps.backends.bytes,
     arena: maps.arena.words,
-    arenaStride: maps.arena.stride / Uint32Array.BYTES_PER_ELEMENT,
     filter: maps.filter.words,
     serviceLimit: maps.service_stats.length,
     resetStats(ids) {

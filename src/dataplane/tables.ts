@@ -22,10 +22,8 @@ export interface Tables extends Readonly<Record<TableName, HashTable>> {
   readonly backendLimit: number
   /** struct backend by id. */
   readonly backends: Uint8Array
-  /** Backend ids; slot i stands at word `i * arenaStride`. */
+  /** Backend ids by slot. */
   readonly arena: Uint32Array
-  /** Words from slot to slot: the kernel aligns the elements of an array to 8 bytes. */
-  readonly arenaStride: number
   /** The filter's bits, 32 a word; programs set bits at the same time. */
   readonly filter: Uint32Array
   /** Ids that service_stats has room for. */

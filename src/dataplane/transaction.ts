@@ -10,13 +10,12 @@ import { writeDeletes, writeUpserts } from './table-state.ts'
 import type { TableName, Tables } from './tables.ts'
 
 /** Stores the slots that differ, each by one aligned store: old and new value both are backends of the Service. */
-function writeTable({ arena, arenaStride }: Tables, write: TableWrite, seed: number): void {
+function writeTable({ arena }: Tables, write: TableWrite, seed: number): void {
   const table = tableOf(write.set, write.backends, write.ids, seed)
-  let word = write.region.offset * arenaStride
+  const { offset } = write.region
   for (let slot = 0; slot < table.length; slot++) {
     const id = table[slot] as number
-    if (arena[word] !== id) arena[word] = id
-    word += arenaStride
+    if (arena[offset + slot] !== id) arena[offset + slot] = id
   }
 }
 

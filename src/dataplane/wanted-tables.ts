@@ -50,14 +50,14 @@ function sourceRanges(linked: LinkedService, ports: readonly CompiledPort[]): Wa
 function frontends(linked: LinkedService, compiled: CompiledService): WantedEntries {
   const entries = new Map<string, string>()
   linked.frontends.forEach(({ key, internal, external }, index) => {
-    const { servicePort, kind, loopback, sourceRanges } = compiled.frontends[index] as CompiledFrontend
+    const { servicePort, kind, scoped, loopback, sourceRanges } = compiled.frontends[index] as CompiledFrontend
     // The model orders frontends by precedence: the first of two that meet stays.
     if (entries.has(key)) return
     const service = linked.ports.get(compiled.ports[servicePort]?.name ?? '') as number
     const { affinityId, affinitySeconds } = compiled
     entries.set(
       key,
-      frontendValue({ service, kind, affinityId, affinitySeconds, loopback, sourceRanges, internal, external }),
+      frontendValue({ service, kind, affinityId, affinitySeconds, scoped, loopback, sourceRanges, internal, external }),
     )
   })
   return entries

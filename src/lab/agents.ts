@@ -19,7 +19,7 @@ import { until } from './until.ts'
 const mapSizes = [
   'frontends=4096',
   'backends=4096',
-  'arena=1048576',
+  'arena=65536',
   'members=4096',
   'source_ranges=1024',
   'services=1024',

@@ -85,6 +85,10 @@ export class Attacher {
     for (const device of devices) {
       if (device.class !== 'net' && device.class !== 'pod') continue
       present.add(device.ifindex)
+      if (!device.ethernet && !device.loopback) {
+        this.#attachments.set(device.ifindex, this.#unsupported(device, device.class))
+        continue
+      }
       const names = points[device.class].map(({ program }) => `${program}_${device.ifindex}`)
       if (usesXdp(device)) names.push(`${XDP_PROGRAM}_${device.ifindex}`)
       for (const name of names) wanted.add(name)
@@ -119,6 +123,15 @@ export class Attacher {
     for (const name of pinnedNames(this.#options.directory)) {
       if (name.startsWith(SOCKET_PREFIX) && !wanted.has(name)) this.#drop(name)
     }
+  }
+
+  /** Said once: the programs find a packet's IP header behind its Ethernet header. */
+  #unsupported({ name, ifindex }: NodeDevice, deviceClass: 'net' | 'pod'): Attachment {
+    const known = this.#attachments.get(ifindex)
+    if (known !== undefined) return known
+    const error = 'frames have no Ethernet header: Services are not translated on this device'
+    this.#options.onError(name, new Error(error))
+    return { device: name, ifindex, class: deviceClass, xdp: 'none', xdpRefusal: undefined, tc: undefined, error }
   }
 
   #attachDevice(device: NodeDevice, deviceClass: 'net' | 'pod'): Attachment {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Maps that are as large as a trace needs them: their default size is a cluster's, and the kernel zeroes what it is asked for. */
 
+import { Limits } from '../abi/generated.ts'
 import type { MapName } from '../bpf/maps.ts'
 import { compileService } from '../compiler/compile-service.ts'
 import type { CompiledService } from '../compiler/compiled-service.ts'
@@ -29,7 +30,7 @@ export function mapSizes(plans: Iterable<ServicePlan>): Partial<Record<MapName, 
     services: ports,
     service_stats: ports + 1,
     backends: total(({ backends }) => backends.length) + 1,
-    arena: total(({ sets }) => sets.reduce((sum, { length }) => sum + length, 0)),
+    arena: Math.ceil(total(({ sets }) => sets.reduce((sum, { length }) => sum + length, 0)) / Limits.ARENA_SLOTS),
     members: total(({ sets }) => sets.reduce((sum, { backends }) => sum + backends.length, 0)),
     source_ranges: total(({ ports }) => ports.reduce((sum, { sourceRanges }) => sum + (sourceRanges?.length ?? 0), 0)),
     frontends: total(

@@ -79,7 +79,7 @@ test('status shows what is attached, the fill of maps, and what became of packet
   const fill = new Map(maps.map(({ map, used, capacity }) => [map, { used, capacity }]))
   assert.deepEqual(fill.get('services'), { used: 1, capacity: 65_536 })
   assert.deepEqual(fill.get('flows'), { used: 0, capacity: 64 })
-  assert.deepEqual(fill.get('arena'), { used: 0, capacity: 1024 })
+  assert.deepEqual(fill.get('arena'), { used: 0, capacity: 16 * 1024 })
   assert.deepEqual(reasons, [{ reason: 'FORWARD_FLOW', verdict: 'forward', packets: 2, bytes: 2 * packet.length }])
 })
 

@@ -39,7 +39,7 @@ export async function pinnedInstance(
     maxEntries: { arena: 65536, backends: 1024, flows: 1024, frontends: 1024, services: 256, service_stats: 256 },
     config: {
       ...{ seed: 7, snatPortMin: 1024, snatPortMax: 29_999, hostNetns: 0n, socketLb: SocketLb.SOCKET_LB_OFF },
-      ...{ masqueradeAll: 0, haveFibSrc: 1, haveSetRetval: 1, synthetic: 1, trace: 0, redirectNeigh: 1 },
+      ...{ masqueradeAll: 0, haveFibSrc: 1, haveSetRetval: 1, synthetic: 1, trace: 0 },
       ...{ detectByDevice: 0, inClusterLen: 0, inCluster: [] },
       ...{ syntheticSrc4: unspecifiedAddress, syntheticSrc6: unspecifiedAddress },
     },

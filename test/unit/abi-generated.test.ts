@@ -73,6 +73,11 @@ const goldens = [
   golden(abi.affinityKeyCodec, { affinityId: 0xffeeddccbbaa9988n, client: six }, { 0: '8899aabbccddeeff', 8: sixHex }),
   golden(abi.backendCodec, backend, { 0: backendHex }),
   golden(abi.backendSetCodec, set, { 0: setHex }),
+  golden(
+    abi.slotsCodec,
+    { backend: Array.from({ length: 16 }, (_, slot) => (slot === 1 ? 0x01020304 : slot === 15 ? 7 : 0)) },
+    { 4: '04030201', 60: '07' },
+  ),
   golden(abi.cidrCodec, ten, { 0: tenHex }),
   golden(
     abi.configCodec,
@@ -84,9 +89,8 @@ const goldens = [
         haveSetRetval: 5,
         synthetic: 6,
         trace: 7,
-        redirectNeigh: 8,
-        detectByDevice: 9,
-        haveConntrack: 10,
+        detectByDevice: 8,
+        haveConntrack: 9,
       },
       ...{
         inClusterLen: 1,
@@ -96,7 +100,7 @@ const goldens = [
       },
     },
     {
-      ...{ 0: '04030201', 4: '0004', 6: '2f75', 8: '8877665544332211', 16: '02030405060708090a', 28: '01', 32: tenHex },
+      ...{ 0: '04030201', 4: '0004', 6: '2f75', 8: '8877665544332211', 16: '0203040506070809', 28: '01', 32: tenHex },
       ...{ 288: fourHex, 304: sixHex },
     },
   ),

@@ -21,7 +21,7 @@ function endpointsOf(tables: Tables, set: BackendSet, affinityId: bigint): strin
   const view = new DataView(tables.backends.buffer)
   const endpoints = new Set<string>()
   for (let slot = 0; slot < set.slots; slot++) {
-    const id = tables.arena[(set.offset + slot) * tables.arenaStride] as number
+    const id = tables.arena[set.offset + slot] as number
     assert.notEqual(id, 0, `slot ${slot} of ${set.slots} names no backend`)
     const backend = backendCodec.decode(view, id * backendCodec.size)
     assert.ok(backend.flags & BackendFlags.BE_F_SERVING, `backend ${id} is named but does not serve`)

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Which backends stand in a set's Maglev table. */
 
-import type { BackendSet } from '../../abi/generated.ts'
+import type { BackendSet, Slots } from '../../abi/generated.ts'
 import type { MmapArray } from '../../bpf/mmap-array.ts'
 
 export class BackendSets {
-  readonly #arena: Pick<MmapArray<number>, 'words' | 'stride'>
+  readonly #arena: Pick<MmapArray<Slots>, 'words'>
   /** Frontends share tables: each is read once. */
   readonly #known = new Map<number, readonly number[]>()
 
-  constructor(arena: Pick<MmapArray<number>, 'words' | 'stride'>) {
+  constructor(arena: Pick<MmapArray<Slots>, 'words'>) {
     this.#arena = arena
   }
 
@@ -25,10 +25,9 @@ export class BackendSets {
   }
 
   #read({ offset, slots }: BackendSet): readonly number[] {
-    const { words, stride } = this.#arena
-    const step = stride / Uint32Array.BYTES_PER_ELEMENT
+    const { words } = this.#arena
     const ids = new Set<number>()
-    for (let slot = offset; slot < offset + slots; slot++) ids.add(words[slot * step] ?? 0)
+    for (let slot = offset; slot < offset + slots; slot++) ids.add(words[slot] ?? 0)
     // A region that is being written holds zeros.
     ids.delete(0)
     return [...ids].sort((a, b) => a - b)

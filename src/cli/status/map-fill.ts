@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** How full an instance's maps are, and how much memory they take at most. */
 
-import { type BackendSet, mapSpecs } from '../../abi/generated.ts'
+import { type BackendSet, Limits, mapSpecs } from '../../abi/generated.ts'
 import { HashMap } from '../../bpf/hash-map.ts'
 import type { MapName, Maps } from '../../bpf/maps.ts'
 import { mapMemory } from '../../bpf/memory.ts'
@@ -11,7 +11,7 @@ export interface MapRow {
   readonly map: string
   /** null: the map is not one that fills. */
   readonly used: number | null
-  /** Elements; bits of the filter; bytes of a ring buffer. */
+  /** Elements; bits of the filter; slots of the arena; bytes of a ring buffer. */
   readonly capacity: number
   /** Bytes when it is full. */
   readonly memoryBytes: number
@@ -20,9 +20,20 @@ export interface MapRow {
 export function readMapFill(maps: Maps): MapRow[] {
   return (Object.keys(mapSpecs) as MapName[]).map((name) => {
     const { handle } = maps[name]
-    const capacity = name === 'filter' ? handle.valueSize * 8 : handle.maxEntries
-    return { map: name, used: used(maps, name), capacity, memoryBytes: mapMemory(handle) }
+    return { map: name, used: used(maps, name), capacity: capacity(maps, name), memoryBytes: mapMemory(handle) }
   })
+}
+
+function capacity(maps: Maps, name: MapName): number {
+  const { maxEntries, valueSize } = maps[name].handle
+  switch (name) {
+    case 'filter':
+      return valueSize * 8
+    case 'arena':
+      return maxEntries * Limits.ARENA_SLOTS
+    default:
+      return maxEntries
+  }
 }
 
 function used(maps: Maps, name: MapName): number | null {
