@@ -95,6 +95,8 @@ function compileFrontend(plan: FrontendPlan, protocol: number, servicePort: numb
     servicePort,
     internal: sets.add(plan.internal, protocol),
     external: sets.add(plan.external, protocol),
+    // The model shares one set where one policy holds.
+    scoped: plan.internal !== plan.external,
     loopback: plan.loopback,
     sourceRanges: plan.sourceRanges !== undefined,
   }

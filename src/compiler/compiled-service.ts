@@ -42,6 +42,8 @@ export interface CompiledFrontend {
   /** Indices into the Service's sets. */
   readonly internal: number
   readonly external: number
+  /** Clients outside are under a policy of their own, even where both come to the same backends. */
+  readonly scoped: boolean
   readonly loopback: boolean
   readonly sourceRanges: boolean
 }
