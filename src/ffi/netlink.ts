@@ -4,6 +4,7 @@
 import { closeSync } from 'node:fs'
 import { check, Errno } from './check.ts'
 import { bindSocket, openSocket, receive } from './libc.ts'
+import { NeighbourChanges } from './neighbour-changes.ts'
 import { readable } from './readable.ts'
 
 // linux/netlink.h, linux/rtnetlink.h
@@ -26,7 +27,10 @@ const groups = {
   rule6: 0x40000,
 }
 
-/** Message types that a change consists of; `overrun`: messages were lost, so anything may have changed. */
+/**
+ * What a change is of. `neighbour`: one has another link-layer address, or none any more; `overrun`: messages were lost,
+ * so anything may have changed.
+ */
 export type NetworkChange = 'link' | 'address' | 'route' | 'neighbour' | 'rule' | 'overrun'
 
 /** RTM_NEW*, RTM_DEL*: four numbers a kind, from RTM_BASE 16. */
@@ -60,8 +64,9 @@ async function* changesOn(
 ): AsyncGenerator<ReadonlySet<NetworkChange>, void, undefined> {
   try {
     const buffer = new Uint8Array(65536)
+    const neighbours = new NeighbourChanges()
     for await (const _ of readable(fd, signal)) {
-      const changes = drain(fd, buffer)
+      const changes = drain(fd, buffer, neighbours)
       if (changes.size > 0) yield changes
     }
   } finally {
@@ -78,7 +83,7 @@ function socketAddress(groupBits: number): Uint8Array {
   return bytes
 }
 
-function drain(fd: number, buffer: Uint8Array): Set<NetworkChange> {
+function drain(fd: number, buffer: Uint8Array, neighbours: NeighbourChanges): Set<NetworkChange> {
   const changes = new Set<NetworkChange>()
   for (;;) {
     const length = receive(fd, buffer, MSG_TRUNC)
@@ -88,19 +93,21 @@ function drain(fd: number, buffer: Uint8Array): Set<NetworkChange> {
     else {
       check('recv', length, 'rtnetlink')
       if (length > buffer.length) changes.add('overrun')
-      collectKinds(buffer.subarray(0, Math.min(length, buffer.length)), changes)
+      collectKinds(buffer.subarray(0, Math.min(length, buffer.length)), changes, neighbours)
     }
   }
 }
 
 /** Walks struct nlmsghdr by nlmsghdr, each aligned to 4. */
-function collectKinds(message: Uint8Array, changes: Set<NetworkChange>): void {
+function collectKinds(message: Uint8Array, changes: Set<NetworkChange>, neighbours: NeighbourChanges): void {
   const view = new DataView(message.buffer, message.byteOffset, message.byteLength)
   for (let offset = 0; offset + NLMSG_HEADER_LENGTH <= message.length; ) {
     const length = view.getUint32(offset, true)
     if (length < NLMSG_HEADER_LENGTH) return
-    const kind = kinds[view.getUint16(offset + 4, true) >> 2]
-    if (kind) changes.add(kind)
+    const type = view.getUint16(offset + 4, true)
+    const kind = kinds[type >> 2]
+    const payload = message.subarray(offset + NLMSG_HEADER_LENGTH, offset + length)
+    if (kind && (kind !== 'neighbour' || neighbours.matters(type, payload))) changes.add(kind)
     offset += (length + 3) & ~3
   }
 }

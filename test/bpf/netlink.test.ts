@@ -34,13 +34,15 @@ test('networkChanges() tells each kind of change in its namespace, and closes it
     ['link', 'link', 'set', 'near', 'mtu', '1400'],
     ['address', 'address', 'add', '192.0.2.1/24', 'dev', 'near'],
     ['route', 'route', 'add', '198.51.100.0/24', 'dev', 'near'],
-    ['neighbour', 'neigh', 'add', '192.0.2.9', 'lladdr', '02:00:00:00:00:01', 'dev', 'near'],
+    ['neighbour', 'neigh', 'replace', '192.0.2.9', 'lladdr', '02:00:00:00:00:02', 'dev', 'near'],
     ['rule', 'rule', 'add', 'from', '192.0.2.1', 'lookup', 'main'],
     ['address', '-6', 'address', 'add', '2001:db8::1/64', 'dev', 'near', 'nodad'],
     ['route', '-6', 'route', 'add', '2001:db8:1::/64', 'dev', 'near'],
     ['rule', '-6', 'rule', 'add', 'from', '2001:db8::1', 'lookup', 'main'],
   ]
   for (const [kind, ...command] of steps) {
+    // One that is seen for the first time changes nothing.
+    if (kind === 'neighbour') ip('neigh', 'add', '192.0.2.9', 'lladdr', '02:00:00:00:00:01', 'dev', 'near')
     ip(...command)
     // Others may come first: a link that comes up has addresses and routes of its own.
     for (;;) {
