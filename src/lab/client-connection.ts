@@ -109,18 +109,26 @@ async function askUdp(socket: UdpSocket, target: ClientTarget, question: ClientQ
       reject(error)
     }
   }
+  const send = (): void => {
+    const sent = (error: Error | null): void => void (error && reject(error))
+    if (target.connected === false) socket.send(datagram, target.port, target.address, sent)
+    else socket.send(datagram, sent)
+  }
+  const onError = (error: NodeJS.ErrnoException): void => {
+    // The system has learned a smaller path MTU (ip(7)): what was too big is cut smaller when it is sent again.
+    if (error.code === 'EMSGSIZE') send()
+    else reject(error)
+  }
   const signal = timeout(question.timeoutMs)
   signal.addEventListener('abort', () => reject(signal.reason))
-  socket.once('message', onMessage).once('error', reject)
-  const sent = (error: Error | null): void => void (error && reject(error))
-  if (target.connected === false) socket.send(datagram, target.port, target.address, sent)
-  else socket.send(datagram, sent)
+  socket.once('message', onMessage).on('error', onError)
+  send()
   try {
     return await promise
   } catch (error) {
     throw timedOut(error, 'no answer')
   } finally {
-    socket.off('message', onMessage).off('error', reject)
+    socket.off('message', onMessage).off('error', onError)
   }
 }
 

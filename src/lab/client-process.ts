@@ -2,6 +2,7 @@
 /** The near end of a client process: one in each place that a test calls from, started when it is first needed. */
 
 import { type ChildProcess, spawn } from 'node:child_process'
+import { formatPeer } from '../demo/answer.ts'
 import type { ClientAnswer, ClientCommand, ClientQuestion, ClientReply, ClientTarget } from './client-protocol.ts'
 import { enter, type Place } from './enter.ts'
 import { LabError } from './lab-error.ts'
@@ -14,6 +15,8 @@ export interface Connection extends AsyncDisposable {
 }
 
 interface Waiting {
+  /** For the message of an error. */
+  readonly what: string
   resolve(answer: ClientAnswer | undefined): void
   reject(error: Error): void
 }
@@ -48,11 +51,12 @@ export class ClientProcess {
   /** Rejects with a {@link ClientError}. */
   async open(target: ClientTarget): Promise<Connection> {
     const connection = ++this.#lastId
-    await this.#send({ op: 'open', connection, target })
-    const close = async (): Promise<void> => void (await this.#send({ op: 'close', connection }))
+    const what = `${target.proto} to ${formatPeer(target)}`
+    await this.#send({ op: 'open', connection, target }, what)
+    const close = async (): Promise<void> => void (await this.#send({ op: 'close', connection }, what))
     return {
       ask: async (question = {}) => {
-        const answer = await this.#send({ op: 'ask', connection, question })
+        const answer = await this.#send({ op: 'ask', connection, question }, what)
         if (answer === undefined) throw new ClientError('EPROTO', 'the client process gave no answer')
         return answer
       },
@@ -65,10 +69,10 @@ export class ClientProcess {
     this.#child.kill('SIGKILL')
   }
 
-  async #send(body: Body): Promise<ClientAnswer | undefined> {
+  async #send(body: Body, what: string): Promise<ClientAnswer | undefined> {
     const { promise, resolve, reject } = Promise.withResolvers<ClientAnswer | undefined>()
     const id = ++this.#lastId
-    this.#waiting.set(id, { resolve, reject })
+    this.#waiting.set(id, { what, resolve, reject })
     this.#child.send({ ...body, id }, (error) => error && this.#abandon())
     return promise
   }
@@ -76,7 +80,7 @@ export class ClientProcess {
   #settle(reply: ClientReply): void {
     const waiting = this.#waiting.get(reply.id)
     this.#waiting.delete(reply.id)
-    if ('error' in reply) waiting?.reject(new ClientError(reply.error.code, reply.error.message))
+    if ('error' in reply) waiting?.reject(new ClientError(reply.error.code, `${waiting.what}: ${reply.error.message}`))
     else waiting?.resolve(reply.answer)
   }
 

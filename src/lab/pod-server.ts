@@ -3,6 +3,7 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { open } from 'node:fs/promises'
 import { enter } from './enter.ts'
 import { LabError } from './lab-error.ts'
 import type { LabPod } from './pod.ts'
@@ -14,7 +15,7 @@ export interface PodServer {
 }
 
 /** Starts the server and waits until all its sockets are open. It outlives this process, for labs that are kept. */
-export async function startPodServer(pod: LabPod): Promise<PodServer> {
+export async function startPodServer(pod: LabPod, logFile: string): Promise<PodServer> {
   const { ipv4, ipv6 } = pod.addresses
   const ports = pod.ports.flatMap(({ protocol, port }) => [`--${protocol.toLowerCase()}`, String(port)])
   const argv = [
@@ -30,15 +31,18 @@ export async function startPodServer(pod: LabPod): Promise<PodServer> {
     ...ports,
   ]
   const [command = '', ...args] = enter(pod.place, argv)
-  const child = spawn(command, args, { detached: true, stdio: ['ignore', 'pipe', 'inherit'] })
+  // Not this process's own standard error: whoever reads that waits for its last writer, and a kept pod lives on.
+  const log = await open(logFile, 'a')
+  const child = spawn(command, args, { detached: true, stdio: ['ignore', 'pipe', log.fd] })
+  await log.close()
   const exit = once(child, 'exit')
-  const ready = once(child.stdout, 'data')
+  const ready = once(child.stdout!, 'data')
   const ended = exit.then(([code]) => {
     throw new LabError('LAB_PROCESS_ENDED', `the server of pod ${pod.name} ended with ${code} before it listened`)
   })
   await Promise.race([ready, ended])
   ended.catch(() => {})
-  child.stdout.destroy()
+  child.stdout?.destroy()
   child.unref()
   return {
     stop: async () => {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The pods of a lab: makes them, tells the agents of them by manifests, removes them. */
 
+import { join } from 'node:path'
 import { podAddress } from './address-plan.ts'
 import type { CniName } from './cni.ts'
 import { LabError } from './lab-error.ts'
@@ -78,7 +79,7 @@ export class Pods {
   }
 
   async #start(pod: LabPod): Promise<RunningPod> {
-    const server = pod.ports.length > 0 ? await startPodServer(pod) : undefined
+    const server = pod.ports.length > 0 ? await startPodServer(pod, join(this.#names.folder, 'pods.log')) : undefined
     const state = { ready: true, terminating: false }
     await writeManifest(this.#names.manifests, podManifest(pod, state))
     return { pod, server, state }

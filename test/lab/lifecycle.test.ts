@@ -91,8 +91,13 @@ for (const socketLb of ['all', 'off'] as const) {
         assert.equal((await kept[index]!.ask()).pod, 'drain-b', `${from} keeps its connection`)
         assert.equal((await unconnected[index]!.ask()).pod, 'drain-a', `${from} is answered by another pod`)
         // A socket that the hooks had connected is ended, so that its owner opens another; what tc translates just moves.
-        const code = await codeOf(connected[index]!.ask())
-        assert.ok(['answered by drain-a', 'ECONNABORTED'].includes(code), `${from}, connected UDP: ${code}`)
+        await until(
+          `${from}’s connected UDP socket leaves the pod`,
+          async () => {
+            return ['answered by drain-a', 'ECONNABORTED'].includes(await codeOf(connected[index]!.ask()))
+          },
+          3_000,
+        )
         for (let call = 0; call < 10; call++) {
           assert.equal((await lab.request(from, target(1, 'ClusterIP', 'ipv4', 'tcp'))).pod, 'drain-a')
         }
@@ -118,8 +123,11 @@ for (const socketLb of ['all', 'off'] as const) {
           }
         }
       }
-      await everythingWorks('while no agent runs')
-      await lab.agents.start(node)
+      try {
+        await everythingWorks('while no agent runs')
+      } finally {
+        await lab.agents.start(node)
+      }
       await everythingWorks('after the restart')
     })
 
