@@ -27,8 +27,10 @@ import { lockInstance } from './instance-lock.ts'
 import { kernelFeatures } from './kernel-features.ts'
 import { loadPrograms, memoryOfMaps, type PinDirectories, pinDirectories } from './load-programs.ts'
 import type { Log } from './log.ts'
+import { NodeDuties } from './node-duties.ts'
 import { applyView, followNetwork, type NodeView, viewNode } from './node-state.ts'
 import { programCidrs, programConfig } from './program-config.ts'
+import { packageVersion } from './version.ts'
 
 const AUDIT_INTERVAL_MS = 60_000
 
@@ -69,12 +71,15 @@ export interface ReadyFacts {
 /** Runs until the signal aborts. */
 export async function runAgent(options: AgentOptions): Promise<void> {
   using _lock = lockInstance(options.instance)
-  const agent = new Agent(options, await viewNode(options.config))
+  const { config, log } = options
+  using duties = new NodeDuties({ config, log, version: packageVersion() })
+  const agent = new Agent(options, duties, await viewNode(config))
   await agent.run()
 }
 
 class Agent {
   readonly #options: AgentOptions
+  readonly #duties: NodeDuties
   readonly #startedMs = performance.now()
   #view: NodeView
   #state: SourceState | undefined
@@ -87,8 +92,9 @@ class Agent {
   /** The mappings must outlive it. */
   #closing: Promise<void> = Promise.resolve()
 
-  constructor(options: AgentOptions, view: NodeView) {
+  constructor(options: AgentOptions, duties: NodeDuties, view: NodeView) {
     this.#options = options
+    this.#duties = duties
     this.#view = view
   }
 
@@ -108,6 +114,7 @@ class Agent {
       watch(
         source(signal, async (state) => {
           this.#state = state
+          this.#duties.onState()
           const first = this.#parts === undefined
           await this.#reconciler.request()
           if (first && this.#parts)
@@ -121,6 +128,8 @@ class Agent {
     )
     for (let i = 0; i < tasks.length; i++) await tasks[i]
     await this.#closing
+    // What reads the maps for the metrics lets go of them first.
+    this.#duties.stop()
     this.#parts?.close()
     if (failure.signal.aborted) throw failure.signal.reason
   }
@@ -145,6 +154,7 @@ class Agent {
       const { maps, detector, attacher } = this.#parts
       applyView(maps, this.#view, detector, attacher, log)
       const report = await this.#parts.dataplane.audit()
+      this.#duties.onAudit(report)
       if (Object.values(report).some((drift) => drift > 0)) log('warn', 'maps had drifted and were repaired', report)
       if (this.#parts.dataplane.state.failures.size > 0) await this.#reconciler.request()
     }
@@ -157,6 +167,7 @@ class Agent {
       if (signal.aborted || this.#parts === undefined) return
       await this.#parts.sweeper
         .sweep()
+        .then((report) => this.#duties.onSweep(report))
         .catch((error) => log('error', 'cannot sweep the flows', { reason: String(error) }))
     }
   }
@@ -170,6 +181,7 @@ class Agent {
       serves,
       onError: (namespace, error) => log('warn', 'cannot look for UDP sockets', { namespace, reason: String(error) }),
     }).catch((error) => log('error', 'cannot close UDP sockets of dead backends', { reason: String(error) }))
+    this.#duties.onSocketsClosed(closed ?? 0)
     if (closed) log('info', 'closed connected UDP sockets of dead backends', { sockets: closed })
   }
 
@@ -188,23 +200,36 @@ class Agent {
     })
     const model = updateModel(this.#model, state.objects, context)
     this.#model = model
-    this.#sayErrors([...state.errors, ...model.errors])
+    this.#duties.onModel(model, node)
+    const errors = [...state.errors, ...model.errors]
+    this.#sayErrors(errors)
     const first = this.#parts === undefined
-    this.#parts ??= await makeParts(this.#options, state.objects)
+    if (this.#parts === undefined) {
+      const parts = await makeParts(this.#options, this.#duties, state.objects)
+      this.#parts = parts
+      const { maps, dataplane } = parts
+      this.#duties.observe({ maps, dataplane, attachments: () => parts.attacher.attachments })
+    }
     const { dataplane, control, attacher, maps, detector } = this.#parts
     const result = await dataplane.sync(model.plans, signal)
     this.#setServiceCidrs(control, state.objects)
     this.#sayFailures(result.failures.map((error) => error.message))
     const syncMs = Math.round((performance.now() - startMs) * 10) / 10
+    const programmed = () => this.#duties.onProgrammed(model, result, syncMs, errors.length)
     if (result.written) log('info', 'programmed', { changed: result.changed, removed: result.removed, ms: syncMs })
     // Looks into every namespace, which takes its time; the next change does not wait for it.
     if (result.udpRetired || first) this.#closing = this.#socketCloser.request()
-    if (!first) return
+    if (!first) {
+      programmed()
+      return
+    }
     const report = await dataplane.audit()
+    this.#duties.onAudit(report)
     if (Object.values(report).some((drift) => drift > 0)) log('warn', 'maps were repaired at start', report)
     applyView(maps, this.#view, detector, attacher, log)
     attacher.syncSockets(config.socketLb === 'off' ? undefined : this.#cgroup())
     control.raiseHopEpoch()
+    programmed()
     const failures = result.failures.length
     onReady({
       instance,
@@ -260,7 +285,7 @@ interface Parts {
   close(): void
 }
 
-async function makeParts(options: AgentOptions, objects: ObjectSet): Promise<Parts> {
+async function makeParts(options: AgentOptions, duties: NodeDuties, objects: ObjectSet): Promise<Parts> {
   const { config, instance, log } = options
   const pins: PinDirectories = pinDirectories(instance)
   const memory = memoryOfMaps(config)
@@ -286,11 +311,12 @@ async function makeParts(options: AgentOptions, objects: ObjectSet): Promise<Par
     log,
   })
   log('info', 'programs loaded', { programs: object.programs.size, maps_taken_over: object.reused.length })
-  return partsOf(options, object, pins, detector)
+  return partsOf(options, duties, object, pins, detector)
 }
 
 function partsOf(
   { config, log }: AgentOptions,
+  duties: NodeDuties,
   object: BpfObject,
   pins: PinDirectories,
   detector: Parts['detector'],
@@ -303,6 +329,7 @@ function partsOf(
     seed: config.seed,
     answerPing: config.answerPing,
     onFault: (error, failures) => {
+      duties.onFault()
       log('error', 'a write to the maps failed and is tried again', { failures, reason: String(error) })
     },
   })

@@ -40,7 +40,7 @@ export interface NodeDutiesOptions {
  * The agent calls the methods in this order for each state: {@link onState}, {@link onModel}, {@link onProgrammed}. A call
  * costs what changed, not what is known.
  */
-export class NodeDuties {
+export class NodeDuties implements Disposable {
   /** Where the servers listen; undefined where there is none, or its port is not bound yet. */
   readonly listening: () => { readonly healthz: BindAddress | undefined; readonly metrics: BindAddress | undefined }
   readonly #health: ProxyHealth
@@ -140,13 +140,16 @@ export class NodeDuties {
     this.#collector = new MapCollector(view, this.#maglane)
   }
 
-  /** Frees the ports and lets go of the maps. */
+  /** Frees the ports and lets go of the maps; a second call does nothing. */
   stop(): void {
     this.#collector?.close()
     this.#collector = undefined
     for (const server of this.#servers) server.close()
     this.#serviceHealth.close()
-    this.#registry.clear()
+  }
+
+  [Symbol.dispose](): void {
+    this.stop()
   }
 
   #countChanges({ services, slices }: ObjectChanges): void {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** `maglane`: finds the command, runs it, turns errors into an exit status. */
 
-import { readFileSync } from 'node:fs'
 import process from 'node:process'
+import { packageVersion } from '../agent/version.ts'
 import { type Command, type Io, UsageError } from './command.ts'
 import { commandNames, loadCommand } from './commands.ts'
 import { describeError } from './describe-error.ts'
@@ -51,11 +51,7 @@ async function help(io: Io): Promise<number> {
 }
 
 function version(io: Io): number {
-  // Source and bundle stand equally deep under the package's root.
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-    version: string
-  }
-  io.stdout(`maglane ${version}\n`)
+  io.stdout(`maglane ${packageVersion()}\n`)
   return 0
 }
 
