@@ -88,7 +88,12 @@ for (const cni of cniNames) {
 
               test(`fragments arrive ${what}`, async () => {
                 const question = { sendBytes: 4000, answerBytes: 4000 }
-                const answer = await lab.request(from, target(n, kind, family, 'udp'), question)
+                const wanted = target(n, kind, family, 'udp')
+                // Pods on an overlay have a smaller MTU than their clients. A client learns that by an ICMP error, which
+                // takes its first datagram with it: what is lost is sent again, as UDP's users must.
+                if (cni.startsWith('vxlan'))
+                  await lab.request(from, wanted, { ...question, timeoutMs: 200 }).catch(() => {})
+                const answer = await lab.request(from, wanted, question)
                 assert.deepEqual([answer.pod, answer.received, answer.answerBytes], [name, 4000, 4000])
               })
             }
