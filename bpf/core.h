@@ -293,12 +293,12 @@ static __always_inline bool addr_in_service_cidr(const struct addr *a, const str
 	return false;
 }
 
-/* Could the packet be for a port that SNAT gave away? SCTP's clients keep their own. */
+/* Could the packet be for a port that SNAT gave away? */
 static __always_inline bool dst_is_snat(const struct packet *p)
 {
 	__u16 port = bpf_ntohs(p->key.dport);
 
-	return (port >= cfg.snat_port_min && port <= cfg.snat_port_max) || p->key.proto == IPPROTO_SCTP;
+	return port >= cfg.snat_port_min && port <= cfg.snat_port_max;
 }
 
 /* How a packet relates to Services, from two bits of the filter. */

@@ -96,17 +96,17 @@ static __always_inline void flow_track(const struct packet *p, struct flow *f)
 /* Could the packet be a connection's first? Any datagram without an entry could. */
 static __always_inline bool starts_flow(const struct packet *p)
 {
-	return p->key.proto != IPPROTO_TCP || (p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+	return p->key.proto == IPPROTO_UDP || (p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 }
 
 /* Must the client's packet choose a backend anew? A connection that starts does
- * when the entry is another connection's or its backend is gone; TCP that runs
+ * when the entry is another connection's or its backend is gone; one that runs
  * is left to its backend for as long as that answers; UDP moves at once. */
 static __always_inline bool flow_is_stale(const struct packet *p, const struct flow *f)
 {
 	if (f->flags & FLOW_F_REPLY || p->icmp)
 		return false;
-	if (p->key.proto == IPPROTO_TCP) {
+	if (p->key.proto != IPPROTO_UDP) {
 		if (likely(!starts_flow(p)))
 			return false;
 		if (flow_is_closed(f))
@@ -154,9 +154,6 @@ __weak __noinline int flow_reserve(struct flow_key *rkey, struct flow *reply, __
 		    (addr_equal(&old->dst, &reply->dst) && old->dport == reply->dport &&
 		     addr_equal(&old->src, &reply->src) && old->sport == reply->sport))
 			return bpf_map_update_elem(&flows, rkey, reply, BPF_ANY) ? PASS_NO_MEMORY : CONTINUE;
-		/* SCTP's checksum covers the ports and cannot be mended */
-		if (rkey->proto == IPPROTO_SCTP)
-			return DROP_NO_SNAT_PORT;
 		if (i || !first)
 			port = port >= max ? min : port + 1;
 	}
@@ -291,8 +288,6 @@ __noinline int CHECKED_ONCE(flow_create)(ctx_t *ctx, const struct packet *p, con
 		.hop_s = now_s(now),
 		.seen_ns = now,
 	};
-	if (p->key.proto == IPPROTO_SCTP && be->port != p->key.dport)
-		return DROP_UNSUPPORTED;
 	if (be->flags & BE_F_LOCAL)
 		flags |= FLOW_F_LOCAL;
 	if (s->scope == SCOPE_INTERNAL)
@@ -329,9 +324,7 @@ __noinline int CHECKED_ONCE(flow_create)(ctx_t *ctx, const struct packet *p, con
 		rkey->dir = DIR_INGRESS;
 		request->src = draft->src;
 		reply->flags |= flags | (host ? FLOW_F_PAIR_EGRESS : 0);
-		r = flow_reserve(rkey, reply,
-				 p->key.proto == IPPROTO_SCTP ? p->key.sport : 0,
-				 (__u32)cfg.snat_port_min << 16 | cfg.snat_port_max);
+		r = flow_reserve(rkey, reply, 0, (__u32)cfg.snat_port_min << 16 | cfg.snat_port_max);
 		if (r != CONTINUE)
 			return r;
 	} else {

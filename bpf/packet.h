@@ -6,6 +6,7 @@
 #include "ctx.h"
 #include "maps.h"
 #include "addr.h"
+#include "sctp.h"
 
 #define IP_MF 0x2000
 #define IP_DF 0x4000
@@ -76,7 +77,7 @@ struct packet {
 	__u8 v6;
 	__u8 fragment; /* enum fragment */
 	__u8 icmp; /* enum icmp_kind */
-	__u8 tcp_flags;
+	__u8 tcp_flags; /* SCTP: SYN where an association begins, RST where it has ended */
 	__u8 ttl;
 	__u8 df;
 	__u8 proto; /* of the packet itself: key.proto but for ICMP errors */
@@ -86,6 +87,18 @@ struct packet {
 /* "The packet goes on": what a step returns that has not decided. Otherwise it
  * returns an enum reason. */
 #define CONTINUE -1
+
+static __always_inline void parse_chunk(const ctx_t *ctx, struct packet *p)
+{
+	__u8 *type = ctx_at(ctx, p->l4 + SCTP_CHUNK_OFFSET, 1);
+
+	if (!type)
+		return;
+	if (*type == SCTP_INIT)
+		p->tcp_flags = TCP_SYN;
+	else if (*type == SCTP_ABORT || *type == SCTP_SHUTDOWN_COMPLETE)
+		p->tcp_flags = TCP_RST;
+}
 
 static __always_inline int parse_ports(const ctx_t *ctx, struct packet *p)
 {
@@ -107,6 +120,8 @@ static __always_inline int parse_ports(const ctx_t *ctx, struct packet *p)
 			return DROP_MALFORMED;
 		p->key.sport = uh->source;
 		p->key.dport = uh->dest;
+		if (p->key.proto == IPPROTO_SCTP)
+			parse_chunk(ctx, p);
 		return CONTINUE;
 	}
 	p->icmp = ICMP_OTHER;

@@ -52,6 +52,28 @@ static __always_inline int translate_ip(ctx_t *ctx, const struct packet *p, cons
 	return CONTINUE;
 }
 
+/* In a socket buffer the sum may be left to the device, which then computes it whatever
+ * the field holds. */
+static __noinline int translate_sctp(ctx_t *ctx, const struct packet *p, const struct flow *f)
+{
+	__u32 *check = ctx_at(ctx, p->l4 + SCTP_CHECK_OFFSET, sizeof(*check));
+	__be16 *port = ctx_at(ctx, p->l4, 4);
+	__u32 diff;
+
+	if (!port || !check)
+		return DROP_MALFORMED;
+	diff = (__u32)(port[0] ^ f->sport) | (__u32)(port[1] ^ f->dport) << 16;
+	if (!diff)
+		return CONTINUE;
+	/* a fragment does not tell the length that the sum covers */
+	if (p->fragment)
+		return DROP_UNSUPPORTED;
+	*check ^= sctp_check_diff(diff, p->length - (p->l4 - p->l3));
+	port[0] = f->sport;
+	port[1] = f->dport;
+	return CONTINUE;
+}
+
 #ifdef MAGLANE_XDP
 
 static __always_inline int translate_transport(ctx_t *ctx, const struct packet *p, const struct flow *f)
@@ -77,6 +99,8 @@ static __always_inline int translate_transport(ctx_t *ctx, const struct packet *
 
 			uh->check = check ? check : 0xffff;
 		}
+	} else {
+		return translate_sctp(ctx, p, f);
 	}
 	return CONTINUE;
 }
@@ -102,7 +126,7 @@ static __always_inline int translate_transport(ctx_t *ctx, const struct packet *
 		offset += offsetof(struct udphdr, check);
 		mangled = BPF_F_MARK_MANGLED_0;
 	} else {
-		return CONTINUE;
+		return translate_sctp(ctx, p, f);
 	}
 	port = ctx_at(ctx, p->l4, 4);
 	check = ctx_at(ctx, offset, sizeof(*check));

@@ -30,7 +30,7 @@ const sentences: Readonly<Record<number, (facts: TraceFacts) => string>> = {
   [Reason.DROP_SERVICE_CIDR]: (facts) =>
     `${formatAddress(facts.packet.destination.address)} lies in a ServiceCIDR, and no Service has it`,
   [Reason.DROP_UNSUPPORTED]: () =>
-    "SCTP's checksum covers the ports, and no program can mend it: the backend's port must be the frontend's",
+    'the packet cannot be translated: a fragment of SCTP to another port, or a protocol that no Service speaks',
   [Reason.DROP_NO_SNAT_PORT]: () => 'no source port is free for the node to masquerade with',
   [Reason.PASS_NO_MEMORY]: () => 'a table has no room for the flow: the packet goes on unchanged',
 }

@@ -69,8 +69,6 @@ function rowsOf(world: World): Row[] {
   for (const kind of kinds) {
     for (const client of Object.keys(clients) as ClientName[]) {
       for (const [portName, [proto, port, backendPort]] of Object.entries(portsOf)) {
-        // A NodePort's number is none that SCTP pods here listen on, and its checksum cannot be mended.
-        if (proto === 'sctp' && kind === 'nodePort') continue
         for (const family of ['v4', 'v6'] as const) {
           const outcome = byPolicy[policyFor(world, kind, client)][world.placement] as Outcome
           const dst = endpoint(addressesOf(world.n)[kind][family], kind === 'nodePort' ? 30_000 + world.n : port)

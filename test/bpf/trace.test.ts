@@ -286,7 +286,7 @@ const rows: readonly Row[] = [
   },
   ends('protocol', 'pod', 'clusterIP 91', 'reject', 'REJECT_NO_ENDPOINT'),
   {
-    ...ends('sctp-ports', 'pod', 'clusterIP 92', 'drop', 'DROP_UNSUPPORTED'),
+    ...forwards('sctp-ports', 'pod', 'clusterIP 92', ['a1'], { port: 3869 }),
     packet: packet('pod', 'clusterIP 92', 'sctp'),
   },
 
