@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+/** A real control plane for tests, as envtest makes it: etcd, kube-apiserver, kube-controller-manager, on loopback. */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { get } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { CertificateAuthority, type KeyPair, type Subject } from './certificates.ts'
+import { freePorts } from './free-ports.ts'
+import { kubeTool } from './kube-assets.ts'
+import { KubeClient } from './kube-client.ts'
+import { writeKubeconfig } from './kubeconfig.ts'
+import { ManagedProcess } from './managed-process.ts'
+
+const READY_TIMEOUT_MS = 60_000
+const ADDRESS = '127.0.0.1'
+
+export const SERVICE_CIDRS = ['10.96.0.0/16', 'fd00:10:96::/112'] as const
+
+export class ControlPlane {
+  readonly server: string
+  /** Of a member of system:masters. */
+  readonly kubeconfig: string
+  readonly client: KubeClient
+  /** Certificates, logs and data; gone with the control plane. */
+  readonly folder: string
+  readonly #ca: CertificateAuthority
+  readonly #apiServerArgs: readonly string[]
+  readonly #processes = new Map<string, ManagedProcess>()
+
+  /** Ready when it resolves: about 4 s. What began is ended and removed when it rejects. */
+  static async start(): Promise<ControlPlane> {
+    const folder = mkdtempSync(join(tmpdir(), 'maglane-kube-'))
+    const [etcdClient, etcdPeer, api] = (await freePorts(3)) as [number, number, number]
+    const controlPlane = new ControlPlane(folder, api, etcdClient)
+    try {
+      await controlPlane.#startEtcd(etcdClient, etcdPeer)
+      await controlPlane.startApiServer()
+      controlPlane.#startControllerManager()
+      return controlPlane
+    } catch (error) {
+      await controlPlane.stop()
+      throw error
+    }
+  }
+
+  private constructor(folder: string, port: number, etcdPort: number) {
+    this.folder = folder
+    this.server = `https://${ADDRESS}:${port}`
+    for (const name of ['pki', 'log', 'etcd']) mkdirSync(join(folder, name))
+    this.#ca = new CertificateAuthority(join(folder, 'pki'))
+    const serving = this.#ca.issue('apiserver', { commonName: 'kube-apiserver', addresses: [ADDRESS] })
+    const tokens = this.#ca.signingKey('service-accounts')
+    this.#apiServerArgs = [
+      `--etcd-servers=http://${ADDRESS}:${etcdPort}`,
+      `--bind-address=${ADDRESS}`,
+      `--advertise-address=${ADDRESS}`,
+      `--secure-port=${port}`,
+      `--tls-cert-file=${serving.cert}`,
+      `--tls-private-key-file=${serving.key}`,
+      `--client-ca-file=${this.#ca.cert}`,
+      `--service-account-key-file=${tokens.publicKey}`,
+      `--service-account-signing-key-file=${tokens.key}`,
+      '--service-account-issuer=https://kubernetes.default.svc',
+      '--authorization-mode=RBAC',
+      `--service-cluster-ip-range=${SERVICE_CIDRS.join(',')}`,
+      // An address of loopback is no endpoint.
+      '--endpoint-reconciler-type=none',
+      // Pods here have no kubelet that would mount a token.
+      '--disable-admission-plugins=ServiceAccount',
+    ]
+    const admin = this.#ca.issue('admin', { commonName: 'admin', organization: 'system:masters' })
+    this.kubeconfig = this.#writeKubeconfig('admin', admin)
+    const [ca, cert, key] = [this.#ca.cert, admin.cert, admin.key].map((path) => readFileSync(path, 'utf8')) as [
+      string,
+      string,
+      string,
+    ]
+    this.client = new KubeClient({ server: this.server, ca, cert, key })
+  }
+
+  /** A kubeconfig for a client with a certificate of its own. @returns its path. */
+  kubeconfigFor(name: string, subject: Subject): string {
+    return this.#writeKubeconfig(name, this.#ca.issue(name, subject))
+  }
+
+  /** A kubeconfig for a client with a token that stands in a file. @returns its path. */
+  kubeconfigWithTokenFile(name: string, tokenFile: string): string {
+    return this.#writeKubeconfig(name, { tokenFile })
+  }
+
+  async startApiServer(): Promise<void> {
+    const apiServer = this.#spawn('kube-apiserver', this.#apiServerArgs)
+    const isReady = () =>
+      this.client.get('/readyz').then(
+        () => true,
+        () => false,
+      )
+    await apiServer.until(isReady, READY_TIMEOUT_MS)
+  }
+
+  /** Etcd keeps what there is. */
+  async stopApiServer(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    await this.#processes.get('kube-apiserver')?.stop(signal)
+  }
+
+  /** Ends every process and removes the folder; may be called again. */
+  async stop(): Promise<void> {
+    this.client.close()
+    // The last that was started first: nothing complains of what is gone.
+    for (const process of [...this.#processes.values()].reverse()) await process.stop()
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+
+  async #startEtcd(clientPort: number, peerPort: number): Promise<void> {
+    const client = `http://${ADDRESS}:${clientPort}`
+    const peer = `http://${ADDRESS}:${peerPort}`
+    const etcd = this.#spawn('etcd', [
+      `--data-dir=${join(this.folder, 'etcd')}`,
+      `--listen-client-urls=${client}`,
+      `--advertise-client-urls=${client}`,
+      `--listen-peer-urls=${peer}`,
+      `--initial-advertise-peer-urls=${peer}`,
+      `--initial-cluster=default=${peer}`,
+    ])
+    await etcd.until(() => isHealthy(`${client}/health`), READY_TIMEOUT_MS)
+  }
+
+  #startControllerManager(): void {
+    const user = this.#ca.issue('controller-manager', {
+      commonName: 'system:kube-controller-manager',
+      organization: 'system:masters',
+    })
+    this.#spawn('kube-controller-manager', [
+      `--kubeconfig=${this.#writeKubeconfig('controller-manager', user)}`,
+      '--leader-elect=false',
+      '--secure-port=0',
+      // Nodes of tests have no kubelet whose heartbeat could be missed.
+      '--controllers=*,-node-lifecycle-controller',
+      `--root-ca-file=${this.#ca.cert}`,
+      `--service-account-private-key-file=${join(this.folder, 'pki/service-accounts.key')}`,
+    ])
+  }
+
+  #spawn(name: 'etcd' | 'kube-apiserver' | 'kube-controller-manager', args: readonly string[]): ManagedProcess {
+    const log = join(this.folder, 'log', `${name}.log`)
+    const process = new ManagedProcess({ command: kubeTool(name), args, log })
+    this.#processes.set(name, process)
+    return process
+  }
+
+  #writeKubeconfig(name: string, user: KeyPair | { readonly tokenFile: string }): string {
+    const path = join(this.folder, `${name}.kubeconfig`)
+    writeKubeconfig(path, { server: this.server, ca: this.#ca.cert, user })
+    return path
+  }
+}
+
+function isHealthy(url: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const request = get(url, (response) => {
+      response.resume()
+      resolve(response.statusCode === 200)
+    })
+    request.on('error', () => resolve(false))
+  })
+}
