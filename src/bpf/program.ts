@@ -3,7 +3,7 @@
 
 import { closeSync } from 'node:fs'
 import koffi from 'koffi'
-import { check, isNativeError } from '../ffi/check.ts'
+import { check, Errno, isNativeError } from '../ffi/check.ts'
 import { libbpf } from '../ffi/libbpf.ts'
 import { ProgramInfo } from '../ffi/libbpf-types.ts'
 
@@ -62,5 +62,17 @@ export function describeProgramById(id: number): ProgramDescription | undefined 
   } catch (error) {
     if (isNativeError(error, 'ENOENT')) return undefined
     throw error
+  }
+}
+
+/** Ids of all programs in the kernel, whoever loaded them. */
+export function* programIds(): Generator<number, void, undefined> {
+  for (let id = 0; ; ) {
+    const next: [number] = [0]
+    const status = libbpf().programNextId(id, next)
+    if (status === -Errno.ENOENT) return
+    check('bpf_prog_get_next_id', status, `program ${id}`)
+    id = next[0]
+    yield id
   }
 }

@@ -12,6 +12,7 @@ const loaders: Readonly<Record<string, () => Promise<{ readonly command: AnyComm
   lab: () => import('./lab.ts'),
   get: () => import('./get.ts'),
   status: () => import('./status.ts'),
+  doctor: () => import('./doctor.ts'),
   monitor: () => import('./monitor.ts'),
   trace: () => import('./trace.ts'),
   compile: () => import('./compile.ts'),

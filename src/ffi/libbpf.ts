@@ -118,6 +118,10 @@ function declareProgram(bind: Bind) {
     ),
     programTestRun: bind<(fd: number, opts: Pointer) => number>('bpf_prog_test_run_opts', 'int', ['int', ptr]),
     programFdById: bind<(id: number) => number>('bpf_prog_get_fd_by_id', 'int', [u32]),
+    programNextId: bind<(id: number, next: [number]) => number>('bpf_prog_get_next_id', 'int', [
+      u32,
+      koffi.inout(koffi.pointer(u32)),
+    ]),
   }
 }
 
