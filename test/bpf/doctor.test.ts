@@ -72,7 +72,7 @@ test('readXdpFeatures() tells every device of the namespace', { skip }, (t) => {
   }
   const links = JSON.parse(execFileSync('ip', ['-j', '-n', basename(namespace), 'link'], { encoding: 'utf8' }))
   for (const { ifindex, ifname } of links as readonly { ifindex: number; ifname: string }[]) {
-    const native = ((features.get(ifindex) ?? 0) & XdpFeature.BASIC) !== 0
+    const native: boolean = ((features.get(ifindex) ?? 0) & XdpFeature.BASIC) !== 0
     assert.equal(native, ifname !== 'lo', ifname)
   }
 })
