@@ -242,6 +242,8 @@ struct flow {
 	__u32 hop_s; /* CLOCK_MONOTONIC seconds when the hop was resolved */
 	__u64 seen_ns; /* CLOCK_MONOTONIC, coarse, at most a second late */
 	__u64 affinity_id; /* 0 without affinity */
+	__u32 seen_ticks; /* jiffies when the clock was last asked for this flow */
+	__u32 pad; /* an entry of the table, its key and the kernel's part included, is then three cache lines */
 };
 
 /* Both directions of a flow while they are made: too large for the stack. */

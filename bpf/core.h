@@ -135,17 +135,36 @@ static __always_inline int dismiss(ctx_t *ctx, const struct packet *p, const str
 	return reason >= DROP_MALFORMED ? CTX_DROP : CTX_PASS;
 }
 
+/* Once in a while: what depends on the time. */
+static __noinline int flow_touch(const struct packet *p, struct flow *f)
+{
+	__u64 now = bpf_ktime_get_coarse_ns();
+
+	/* without its neighbour a hop is not fresh */
+	if (now_s(now) - f->hop_s > HOP_MAX_AGE_S && !(f->hop.flags & HOP_F_INGRESS))
+		f->hop.flags &= ~HOP_F_NEIGH;
+	/* An ICMP error keeps nothing alive: anyone may send one. */
+	if (p->icmp == ICMP_ERROR)
+		return 0;
+	f->seen_ns = now;
+	f->seen_ticks = ticks_now();
+	if (f->flags & FLOW_F_AFFINITY && !(f->flags & FLOW_F_REPLY))
+		affinity_touch(f->affinity_id, &p->key.src, now);
+	return 0;
+}
+
 /* A packet that has an entry. CONTINUE: action is what the hook returns; else the reason
  * why it was not translated. */
 static __always_inline int flow_apply(ctx_t *ctx, const struct packet *p, const struct subject *s,
 				      struct flow *f, const struct control *ctl, __u32 reason, int *action)
 {
-	__u64 now = bpf_ktime_get_coarse_ns();
 	bool fresh = true;
 	int r;
 
+	if (unlikely(ticks_now() - f->seen_ticks >= FLOW_TICKS))
+		flow_touch(p, f);
 	if (f->flags & FLOW_F_REDIRECT) {
-		fresh = hop_is_fresh(f, ctl, now);
+		fresh = hop_is_fresh(f, ctl);
 		if (IS_XDP) {
 			if (f->hop.flags & HOP_F_INGRESS) {
 				if (f->hop.ifindex != p->ifindex)
@@ -164,15 +183,8 @@ static __always_inline int flow_apply(ctx_t *ctx, const struct packet *p, const 
 			return CONTINUE;
 		}
 	}
-	/* An ICMP error keeps nothing alive: anyone may send one. */
-	if (likely(p->icmp != ICMP_ERROR)) {
-		if (now - f->seen_ns > NSEC_PER_SEC) {
-			f->seen_ns = now;
-			if (f->flags & FLOW_F_AFFINITY && !(f->flags & FLOW_F_REPLY))
-				affinity_touch(f->affinity_id, &p->key.src, now);
-		}
+	if (likely(p->icmp != ICMP_ERROR))
 		flow_track(p, f);
-	}
 	if (unlikely(p->fragment == FRAG_FIRST))
 		frag_record(p);
 	r = translate(ctx, p, f);
@@ -390,10 +402,12 @@ static __always_inline int decide(ctx_t *ctx, struct packet *p, struct subject *
 		if (st)
 			st->flows++;
 	}
-	f = flow_lookup(&p->key);
-	if (!f)
+	/* The draft still holds what was entered: no third lookup, which would also
+	 * mark the entry as used, and a flood of first packets is to be forgotten first. */
+	draft = draft_get();
+	if (!draft)
 		return PASS_NO_MEMORY;
-	return flow_apply(ctx, p, s, f, ctl, FORWARD_NEW, action);
+	return flow_apply(ctx, p, s, &draft->request, ctl, FORWARD_NEW, action);
 }
 
 static __always_inline int handle(ctx_t *ctx, enum hook hook)

@@ -132,30 +132,41 @@ static __always_inline void flow_set_deltas(struct flow *f, const struct flow_ke
  * first: the port to try first, 0: none. */
 __weak __noinline int flow_reserve(struct flow_key *rkey, struct flow *reply, __be16 first, __u32 range)
 {
-	__u32 min = range >> 16, max = range & 0xffff;
-	__u32 h, port;
+	__u32 min = range >> 16, range_len = (range & 0xffff) - min + 1;
+	__u32 h, start, stride;
 
 	if (!rkey || !reply)
 		return PASS_NO_MEMORY;
 	h = hash_end(hash_word(hash_addr(cfg.seed, &reply->dst),
 			       reply->dport | (__u32)reply->sport << 16) ^ reply->src.w[3]);
-	port = min + hash_slot(h, max - min + 1);
+	start = hash_slot(h, range_len);
+	/* Each client has a stride of its own, so that taken ports do not clump; no try meets the same port twice. */
+	stride = 1 + hash_slot(hash_word(h, range_len), range_len / SNAT_TRIES);
 
 	for (int i = 0; i < SNAT_TRIES; i++) {
-		struct flow *old;
+		struct flow *old = NULL;
 
-		rkey->dport = i == 0 && first ? first : bpf_htons(port);
+		if (i || !first) {
+			__u32 place = start + i * stride;
+
+			rkey->dport = bpf_htons(min + (place < range_len ? place : place % range_len));
+		} else {
+			rkey->dport = first;
+		}
 		flow_set_deltas(reply, rkey);
-		if (!bpf_map_update_elem(&flows, rkey, reply, BPF_NOEXIST))
-			return CONTINUE;
-		old = flow_lookup(rkey);
+		/* Most first tries succeed; later ones meet a crowd, where to look is cheaper than to be refused. */
+		if (i)
+			old = flow_lookup(rkey);
+		if (!old) {
+			if (!bpf_map_update_elem(&flows, rkey, reply, BPF_NOEXIST))
+				return CONTINUE;
+			old = flow_lookup(rkey);
+		}
 		/* ours, its other half lost; or a dead one's; or evicted meanwhile */
 		if (!old || flow_is_closed(old) ||
 		    (addr_equal(&old->dst, &reply->dst) && old->dport == reply->dport &&
 		     addr_equal(&old->src, &reply->src) && old->sport == reply->sport))
 			return bpf_map_update_elem(&flows, rkey, reply, BPF_ANY) ? PASS_NO_MEMORY : CONTINUE;
-		if (i || !first)
-			port = port >= max ? min : port + 1;
 	}
 	return DROP_NO_SNAT_PORT;
 }
@@ -270,9 +281,11 @@ __noinline int CHECKED_ONCE(flow_create)(ctx_t *ctx, const struct packet *p, con
 		.service = fe->service,
 		.backend = s->backend,
 		.kind = fe->kind,
+		.state = p->tcp_flags & TCP_FIN ? FLOW_FIN : 0,
 		.hop_epoch = ctl->hop_epoch,
 		.hop_s = now_s(now),
 		.seen_ns = now,
+		.seen_ticks = ticks_now(),
 		.affinity_id = fe->affinity_id,
 	};
 	*reply = (struct flow){
@@ -284,9 +297,11 @@ __noinline int CHECKED_ONCE(flow_create)(ctx_t *ctx, const struct packet *p, con
 		.backend = s->backend,
 		.flags = FLOW_F_REPLY,
 		.kind = fe->kind,
+		.state = p->tcp_flags & TCP_FIN ? FLOW_PEER_FIN : 0,
 		.hop_epoch = ctl->hop_epoch,
 		.hop_s = now_s(now),
 		.seen_ns = now,
+		.seen_ticks = ticks_now(),
 	};
 	if (be->flags & BE_F_LOCAL)
 		flags |= FLOW_F_LOCAL;

@@ -21,6 +21,15 @@
 /* The destination is an address of this node. */
 #define ROUTE_LOCAL -2
 
+/* The clock is asked after this many jiffies: 0.1 s at HZ=1000, 1 s at HZ=100. Asking is a call,
+ * and a call costs more than all the rest of a few packets' timekeeping; jiffies are a load. */
+#define FLOW_TICKS 100
+
+static __always_inline __u32 ticks_now(void)
+{
+	return bpf_jiffies64();
+}
+
 static __always_inline __u32 now_s(__u64 now_ns)
 {
 	return now_ns / 1000000000ULL;
@@ -47,7 +56,7 @@ static __noinline int route(ctx_t *ctx, __u32 in_ifindex, const struct addr *dst
 {
 	struct bpf_fib_lookup fib = {};
 	bool v4 = addr_is4(dst);
-	struct device *dev;
+	struct device *dev = NULL;
 	__u32 ifindex;
 	long r;
 
@@ -74,7 +83,8 @@ static __noinline int route(ctx_t *ctx, __u32 in_ifindex, const struct addr *dst
 	hop->ifindex = ifindex;
 	hop->mtu = fib.tot_len; /* a union with mtu_result */
 	hop->flags = 0;
-	dev = device_get(ifindex);
+	if (ifindex != in_ifindex || !cfg.have_fib_src)
+		dev = device_get(ifindex);
 	if (ifindex == in_ifindex || (dev && dev->flags & DEV_F_XDP))
 		hop->flags = HOP_F_XDP;
 	if (r == BPF_FIB_LKUP_RET_SUCCESS) {
@@ -99,12 +109,11 @@ static __noinline int route(ctx_t *ctx, __u32 in_ifindex, const struct addr *dst
 	return CONTINUE;
 }
 
-static __always_inline bool hop_is_fresh(const struct flow *f, const struct control *ctl, __u64 now_ns)
+static __always_inline bool hop_is_fresh(const struct flow *f, const struct control *ctl)
 {
 	if (f->hop.flags & HOP_F_INGRESS)
 		return true;
-	return f->hop.flags & HOP_F_NEIGH && f->hop_epoch == ctl->hop_epoch &&
-	       now_s(now_ns) - f->hop_s <= HOP_MAX_AGE_S;
+	return f->hop.flags & HOP_F_NEIGH && f->hop_epoch == ctl->hop_epoch;
 }
 
 #endif

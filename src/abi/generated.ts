@@ -589,10 +589,11 @@ export interface Flow {
   readonly hopS: number
   readonly seenNs: bigint
   readonly affinityId: bigint
+  readonly seenTicks: number
 }
 const flowLayout: StructLayout = {
   name: 'flow',
-  size: 96,
+  size: 104,
   fields: [
     ['src', 0, 'address'],
     ['dst', 16, 'address'],
@@ -610,9 +611,10 @@ const flowLayout: StructLayout = {
     ['hopS', 76, 'u32'],
     ['seenNs', 80, 'u64'],
     ['affinityId', 88, 'u64'],
+    ['seenTicks', 96, 'u32'],
   ],
 }
-/** Codec of struct flow, 96 bytes. */
+/** Codec of struct flow, 104 bytes. */
 export const flowCodec: Codec<Flow> = structCodec(flowLayout)
 
 /** struct flow_key. */
@@ -674,17 +676,17 @@ export interface FlowDraft {
 }
 const flowDraftLayout: StructLayout = {
   name: 'flow_draft',
-  size: 336,
+  size: 352,
   fields: [
     ['request', 0, { struct: flowLayout }],
-    ['reply', 96, { struct: flowLayout }],
-    ['replyKey', 192, { struct: flowKeyLayout }],
-    ['src', 232, 'address'],
-    ['frontend', 248, { struct: frontendLayout }],
-    ['backend', 304, { struct: backendLayout }],
+    ['reply', 104, { struct: flowLayout }],
+    ['replyKey', 208, { struct: flowKeyLayout }],
+    ['src', 248, 'address'],
+    ['frontend', 264, { struct: frontendLayout }],
+    ['backend', 320, { struct: backendLayout }],
   ],
 }
-/** Codec of struct flow_draft, 336 bytes. */
+/** Codec of struct flow_draft, 352 bytes. */
 export const flowDraftCodec: Codec<FlowDraft> = structCodec(flowDraftLayout)
 
 /** struct frag. */
@@ -964,4 +966,4 @@ export const mapSpecs = {
 } as const
 
 /** Of all layouts that maps reach: pinned maps of another fingerprint are not taken over. */
-export const abiFingerprint = 0x897a4756
+export const abiFingerprint = 0x089c1f2a

@@ -123,6 +123,7 @@ function addFlow(
     hop: { ifindex: 0, dmac: [], smac: [], mtu: 0, flags: 0 },
     hopS: 0,
     affinityId: 0n,
+    seenTicks: 0,
     ...more,
     flags,
     seenNs: NOW_NS - BigInt(idle) * 1_000_000_000n,

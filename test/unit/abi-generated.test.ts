@@ -49,6 +49,7 @@ const hopHex = '070000000102030405060708090a0b0cdc050300'
 const flow: abi.Flow = {
   ...{ src: four, dst: six, sport: 0x1234, dport: 80, addrDelta: 0xabcd, l4Delta: 0x4321, service: 9, backend: 10 },
   ...{ flags: 0x0201, kind: 1, state: 8, hopEpoch: 11, hop, hopS: 12, seenNs: 0x0102030405060708n, affinityId: 13n },
+  seenTicks: 14,
 }
 const flowHex = [
   fourHex,
@@ -62,6 +63,7 @@ const flowHex = [
   '0c000000', // hop_s
   '0807060504030201', // seen_ns
   '0d00000000000000', // affinity_id
+  '0e00000000000000', // seen_ticks
 ].join('')
 
 function golden<T>(codec: Codec<T>, value: T, bytes: Golden): [string, Codec<unknown>, unknown, Golden] {
@@ -152,7 +154,7 @@ const goldens = [
   golden(
     abi.flowDraftCodec,
     { request: flow, reply: { ...flow, kind: 2 }, replyKey: flowKey, src: six, frontend, backend },
-    { 0: flowHex, 96: flowHex, 146: '02', 192: flowKeyHex, 232: sixHex, 248: frontendHex, 304: backendHex },
+    { 0: flowHex, 104: flowHex, 154: '02', 208: flowKeyHex, 248: sixHex, 264: frontendHex, 320: backendHex },
   ),
   golden(abi.flowKeyCodec, flowKey, { 0: flowKeyHex }),
   golden(abi.fragCodec, { sport: 0x1234, dport: 80 }, { 0: '12340050' }),
