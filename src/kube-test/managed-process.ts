@@ -7,6 +7,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 const POLL_MS = 25
 const LOG_LINES = 15
+/** kube-apiserver would drain for a minute. */
+const GRACE_MS = 2_000
 
 export interface ProcessOptions {
   readonly command: string
@@ -47,11 +49,14 @@ export class ManagedProcess {
     }
   }
 
+  /** A program that is asked politely and takes longer than {@link GRACE_MS} is killed. */
   async stop(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     if (!this.running) return
     const exit = once(this.#child, 'exit')
     this.#child.kill(signal)
+    const patience = setTimeout(() => this.#child.kill('SIGKILL'), GRACE_MS)
     await exit
+    clearTimeout(patience)
   }
 
   #fault(what: string): Error {
