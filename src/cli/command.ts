@@ -24,7 +24,8 @@ export type Values<O extends Options> = {
     : Value<O[K]> | undefined
 }
 
-export type OutputFormat = 'text' | 'json'
+/** `wide` is text with more columns, where a command has them. */
+export type OutputFormat = 'text' | 'json' | 'wide'
 
 export interface Args<O extends Options = Options> {
   readonly values: Values<O>
@@ -55,6 +56,8 @@ export interface Command<O extends Options = Options> {
   /** Paragraphs under the usage line. */
   readonly description?: string
   readonly options: O
+  /** What `-o` takes besides text and json. */
+  readonly formats?: readonly OutputFormat[]
   readonly examples: readonly { readonly command: string; readonly does: string }[]
   /** @returns the exit status; nothing is 0. @throws UsageError (status 2), any other error is status 1. */
   run(args: Args<O>, io: Io): Promise<number | undefined>

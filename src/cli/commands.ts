@@ -11,12 +11,15 @@ const loaders: Readonly<Record<string, () => Promise<{ readonly command: AnyComm
   agent: () => import('./agent.ts'),
   lab: () => import('./lab.ts'),
   get: () => import('./get.ts'),
+  describe: () => import('./describe.ts'),
   status: () => import('./status.ts'),
   doctor: () => import('./doctor.ts'),
   monitor: () => import('./monitor.ts'),
   trace: () => import('./trace.ts'),
   compile: () => import('./compile.ts'),
   diff: () => import('./diff.ts'),
+  dns: () => import('./dns.ts'),
+  env: () => import('./env.ts'),
   cleanup: () => import('./cleanup.ts'),
 }
 

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/** `maglane get`: what is in the maps, decoded. */
+/** `maglane get`: what is in the maps, decoded; with `--manifests` the objects of a folder. */
 
 import { type Args, defineCommand, type Io, UsageError } from './command.ts'
+import { objectFilter, objectOptions } from './kubectl-views/object-filter.ts'
+import { isManifestKind, manifestKinds, printObjects } from './kubectl-views/print-objects.ts'
+import { manifestOptions, readManifests } from './kubectl-views/read-manifests.ts'
 import { instanceOption } from './live/instance.ts'
 import { withLive } from './live/live.ts'
 import { printRows } from './output.ts'
@@ -13,7 +16,7 @@ import { frontendsView } from './views/frontends.ts'
 import { servicesView } from './views/services.ts'
 import type { View } from './views/view.ts'
 
-const options = { instance: instanceOption } as const
+const options = { instance: instanceOption, ...manifestOptions, ...objectOptions } as const
 
 type Print = (service: string | undefined, args: Args<typeof options>, io: Io) => void
 
@@ -27,21 +30,35 @@ const kinds: Readonly<Record<string, Print>> = {
 }
 
 export const command = defineCommand({
-  summary: 'Show what is in the maps',
+  summary: 'Show what is in the maps, or the objects of a folder',
   usage: `get ${Object.keys(kinds).join('|')} [[NAMESPACE/]SERVICE] [OPTIONS]`,
-  description: 'Reads the pinned maps of an agent, which need not run. A Service without a namespace is in `default`.',
+  description: [
+    'Reads the pinned maps of an agent, which need not run. A Service without a namespace is in `default`.',
+    `With --manifests DIR it prints ${manifestKinds.join(', ')} as kubectl does (-n, -A, -o wide), with the addresses and`,
+    'NodePorts that an agent allocates.',
+  ].join('\n'),
   options,
+  formats: ['wide'],
   examples: [
     { command: 'maglane get services', does: 'Ports of Services with their traffic' },
     { command: 'maglane get backends shop/cart', does: 'Endpoints of one Service' },
     { command: 'maglane get flows -o json', does: 'Translated connections, for a script' },
+    { command: 'maglane get pods --manifests examples -o wide', does: 'The Pods of a folder' },
   ],
   run: async (args, io) => {
-    const [what = '', service, ...rest] = args.positionals
+    const [what = '', name, ...rest] = args.positionals
+    if (rest.length > 0) throw new UsageError(`get takes one name, got "${rest[0]}" besides`)
+    if (args.values.manifests !== undefined) {
+      const manifests = await readManifests(args.values, io)
+      printObjects(what, manifests, objectFilter(args.values, name), args.output, io)
+      return 0
+    }
     const print = Object.hasOwn(kinds, what) ? kinds[what] : undefined
-    if (print === undefined) throw new UsageError(`get takes one of ${Object.keys(kinds).join(', ')}`)
-    if (rest.length > 0) throw new UsageError(`get takes one Service, got "${rest[0]}" besides`)
-    print(service, args, io)
+    if (print === undefined) {
+      if (isManifestKind(what)) throw new UsageError(`get ${what} reads objects: --manifests DIR is missing`)
+      throw new UsageError(`get takes one of ${Object.keys(kinds).join(', ')}`)
+    }
+    print(name, args, io)
     return 0
   },
 })

@@ -21,8 +21,9 @@ export function parseCommand(command: Command, words: readonly string[]): Parsed
   const options = { ...command.options, ...commonOptions }
   const { values, positionals } = parse(words, options)
   const { output, help, ...rest } = values
-  const format = formats.find((name) => name === output)
-  if (format === undefined) throw new UsageError(`-o takes ${formats.join(' or ')}, got "${String(output)}"`)
+  const allowed = [...formats, ...(command.formats ?? [])]
+  const format = allowed.find((name) => name === output)
+  if (format === undefined) throw new UsageError(`-o takes ${allowed.join(' or ')}, got "${String(output)}"`)
   return { values: rest as Args['values'], positionals, output: format, help: help === true }
 }
 
