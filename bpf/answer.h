@@ -151,6 +151,7 @@ static __noinline int answer_rst(ctx_t *ctx, const struct packet *p)
 #define QUOTE4_TCP (20 + 20)
 #define QUOTE6_UDP (40 + 8)
 #define QUOTE6_TCP (40 + 20)
+#define QUOTE6_FRAG (40 + 8 + 8)
 
 static __always_inline int answer_icmp_write(ctx_t *ctx, const struct packet *p, const struct icmp *head, __u32 quote)
 {
@@ -175,7 +176,9 @@ static __noinline int answer_icmp(ctx_t *ctx, const struct packet *p, __u8 type,
 	__u32 ip_len = p->v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
 	struct icmp head = { .type = type, .code = code, .rest = rest };
 	struct ethhdr *eth = ctx_at(ctx, 0, sizeof(*eth));
-	bool tcp = p->key.proto == IPPROTO_TCP;
+	/* a fragment's quote holds its fragment header, and the ports behind it */
+	bool frag6 = p->v6 && p->fragment == FRAG_FIRST;
+	bool tcp = p->key.proto == IPPROTO_TCP && !frag6;
 	struct macs macs;
 	__u32 quote;
 
@@ -183,10 +186,10 @@ static __noinline int answer_icmp(ctx_t *ctx, const struct packet *p, __u8 type,
 	if (p->icmp == ICMP_ERROR)
 		return -1;
 	/* options and extension headers would push the ports out of the quote */
-	if (!eth || p->l4 - p->l3 != (__u16)ip_len || p->fragment == FRAG_LATER)
+	if (!eth || p->l4 - p->l3 != (__u16)ip_len + (frag6 ? 8 : 0) || p->fragment == FRAG_LATER)
 		return -1;
 	__builtin_memcpy(&macs, eth, sizeof(macs));
-	quote = ip_len + (tcp ? 20 : 8);
+	quote = ip_len + (tcp ? 20 : frag6 ? 16 : 8);
 	if (answer_resize(ctx, sizeof(*eth) + ip_len + sizeof(head) + quote, ip_len + sizeof(head)))
 		return -1;
 	if (answer_eth(ctx, p, &macs) ||
@@ -194,6 +197,8 @@ static __noinline int answer_icmp(ctx_t *ctx, const struct packet *p, __u8 type,
 		      sizeof(head) + quote))
 		return -1;
 	/* constant lengths: the verifier unrolls the sums */
+	if (frag6)
+		return answer_icmp_write(ctx, p, &head, QUOTE6_FRAG);
 	if (p->v6)
 		return tcp ? answer_icmp_write(ctx, p, &head, QUOTE6_TCP) : answer_icmp_write(ctx, p, &head, QUOTE6_UDP);
 	return tcp ? answer_icmp_write(ctx, p, &head, QUOTE4_TCP) : answer_icmp_write(ctx, p, &head, QUOTE4_UDP);

@@ -84,9 +84,9 @@ static __always_inline __u32 wire_length(ctx_t *ctx, const struct packet *p)
 /* What a router owes a packet: CONTINUE, or why it cannot be sent on. */
 static __always_inline int flow_forwardable(ctx_t *ctx, const struct packet *p, const struct flow *f)
 {
-	if (f->hop.flags & HOP_F_INGRESS || f->flags & FLOW_F_HOST)
+	if (f->hop.flags & HOP_F_INGRESS)
 		return CONTINUE;
-	if (unlikely(p->ttl <= 1))
+	if (unlikely(p->ttl <= 1 && flow_is_routed(f)))
 		return REJECT_TTL;
 	if (unlikely(f->hop.mtu && wire_length(ctx, p) > f->hop.mtu))
 		return REJECT_TOO_BIG;

@@ -225,17 +225,17 @@ static __always_inline void hop_back(ctx_t *ctx, const struct packet *p, struct 
 	}
 }
 
-/* Where a process of the node takes its replies. On lo the node's own address as
- * a source is a martian to the kernel's input path (the route that a looped
+/* Where a process of the node takes its replies. On lo the node's own IPv4 address
+ * as a source is a martian to the kernel's input path (the route that a looped
  * packet brings along is gone); on the device that holds the address it is not,
- * given accept_local. */
+ * given accept_local. IPv6 has no such check. */
 static __always_inline void hop_to_self(ctx_t *ctx, const struct packet *p, struct hop *hop)
 {
 	struct device *dev = device_get(p->ifindex);
 	__u32 ifindex;
 
 	hop_back(ctx, p, hop);
-	if (!dev || !dev->master || addr_is_loopback4(&p->key.dst))
+	if (!dev || !dev->master || p->v6 || addr_is_loopback4(&p->key.dst))
 		return;
 	ifindex = dev->master;
 	dev = device_get(ifindex);

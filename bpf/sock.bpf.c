@@ -195,8 +195,10 @@ static __always_inline int socket_translate(struct bpf_sock_addr *ctx, struct pe
 		return conclude(to, &chosen, NULL, PASS_SOCKET, hook, proto);
 	/* A port that the application has bound may already talk to the chosen
 	 * backend, directly or through another VIP; the kernel would refuse the
-	 * second connection, tc gives it another port. */
-	if (proto == IPPROTO_TCP && ctx->sk && ctx->sk->src_port)
+	 * second connection, tc gives it another port. The node's own NodePorts are
+	 * not left to tc: their replies are martians, see hop_to_self(). */
+	if (proto == IPPROTO_TCP && ctx->sk && ctx->sk->src_port &&
+	    !(fe->kind == FE_NODE_PORT && netns == cfg.host_netns))
 		return conclude(to, &chosen, NULL, PASS_SOCKET, hook, proto);
 	if (!fe->sets[SCOPE_INTERNAL].slots)
 		/* a drop shows as a timeout: the packets go to tc, which drops them */

@@ -20,6 +20,8 @@ import { nodeContext } from '../model/node-context.ts'
 import type { ObjectError, ObjectSet } from '../model/types.ts'
 import { Attacher } from '../node/attach.ts'
 import { cgroupRoot } from '../node/cgroup-root.ts'
+import { primaryDevice } from '../node/device-entries.ts'
+import { applySettings, ownSourceSettings } from '../node/own-sources.ts'
 import { ephemeralPorts, largestGap } from '../node/snat-port-range.ts'
 import { Coalescer } from './coalescer.ts'
 import { ControlMap } from './control.ts'
@@ -227,6 +229,7 @@ class Agent {
     this.#duties.onAudit(report)
     if (Object.values(report).some((drift) => drift > 0)) log('warn', 'maps were repaired at start', report)
     applyView(maps, this.#view, detector, attacher, log)
+    if (config.socketLb === 'off') this.#acceptOwnSources()
     attacher.syncSockets(config.socketLb === 'off' ? undefined : this.#cgroup())
     control.raiseHopEpoch()
     programmed()
@@ -238,6 +241,18 @@ class Agent {
       failures,
       startMs: Math.round(performance.now() - this.#startedMs),
     })
+  }
+
+  /** Nobody else would answer the node's own processes at its NodePorts. */
+  #acceptOwnSources(): void {
+    const { config, log } = this.#options
+    const primary = primaryDevice(this.#view.devices)?.name
+    try {
+      for (const { device, name } of applySettings(ownSourceSettings(primary, config.localhostNodePorts)))
+        log('info', 'set a sysctl for replies to the node itself', { device, name, value: 1 })
+    } catch (error) {
+      log('warn', "the node's own processes cannot reach its NodePorts", { reason: String(error) })
+    }
   }
 
   #cgroup(): string {
@@ -349,6 +364,7 @@ function partsOf(
   })
   const attacher = new Attacher({
     programs: object.programs,
+    xdp: config.xdp,
     directory: pins.links,
     onError: (context, error) => log('error', 'cannot attach', { what: context, reason: String(error) }),
   })

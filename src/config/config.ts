@@ -11,6 +11,10 @@ export type LocalMode = (typeof LOCAL_MODES)[number]
 export const SOCKET_LB_MODES = ['all', 'host', 'off'] as const
 export type SocketLb = (typeof SOCKET_LB_MODES)[number]
 
+/** Which XDP a device gets: the driver's where it can, else the generic one; only one of them; none. */
+export const XDP_MODES = ['auto', 'native', 'generic', 'off'] as const
+export type XdpPolicy = (typeof XDP_MODES)[number]
+
 export interface PortRange {
   /** Inclusive. */
   readonly min: number
@@ -55,6 +59,8 @@ export interface Config {
   readonly podInterfaces: readonly string[]
   /** Default all. */
   readonly socketLb: SocketLb
+  /** Default auto. */
+  readonly xdp: XdpPolicy
 
   /** Ranges that a standalone load balancer takes ClusterIPs from; empty: its defaults. */
   readonly serviceCidrs: readonly string[]
@@ -88,6 +94,7 @@ export const DEFAULT_CONFIG: Config = {
   devices: [],
   podInterfaces: [],
   socketLb: 'all',
+  xdp: 'auto',
   serviceCidrs: [],
   nodePortRange: { min: 30_000, max: 32_767 },
   healthzBindAddress: '0.0.0.0:10256',

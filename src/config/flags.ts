@@ -2,7 +2,15 @@
 /** The flags of the command line that say the same as the configuration, and how they are read. */
 import { mapSpecs } from '../abi/generated.ts'
 import { canonicalAddress, parseCidr } from '../model/ip.ts'
-import { type Config, ConfigError, LOCAL_MODES, type PortRange, type SizedMap, SOCKET_LB_MODES } from './config.ts'
+import {
+  type Config,
+  ConfigError,
+  LOCAL_MODES,
+  type PortRange,
+  type SizedMap,
+  SOCKET_LB_MODES,
+  XDP_MODES,
+} from './config.ts'
 
 /** For node:util's parseArgs, with the words of `--help`; a command spreads these among its own. No defaults: a flag that is absent leaves the file's value. */
 export const CONFIG_FLAGS = {
@@ -82,6 +90,11 @@ export const CONFIG_FLAGS = {
     placeholder: SOCKET_LB_MODES.join('|'),
     description: 'Whose sockets are translated at connect (default all)',
   },
+  xdp: {
+    type: 'string',
+    placeholder: XDP_MODES.join('|'),
+    description: 'XDP on network devices; auto leaves veths to tc (default auto)',
+  },
   'service-cidr': {
     type: 'string',
     multiple: true,
@@ -121,6 +134,7 @@ export function readConfigFlags(flags: FlagValues): Partial<Config> {
     devices: list(flags, 'devices', (text) => text, 'a name'),
     podInterfaces: list(flags, 'pod-interfaces', (text) => text, 'a name'),
     socketLb: choice(flags, 'socket-lb', SOCKET_LB_MODES),
+    xdp: choice(flags, 'xdp', XDP_MODES),
     serviceCidrs: list(flags, 'service-cidr', canonicalCidr, 'a CIDR'),
     nodePortRange: range(flags, 'node-port-range'),
     healthzBindAddress: one(flags, 'healthz-bind-address'),

@@ -112,6 +112,8 @@ export class Agents {
       ...['--cluster-cidr', `${clusterCidr.ipv4},${clusterCidr.ipv6}`],
       ...['--map-size', mapSizes],
       ...['--socket-lb', this.#options.socketLb ?? 'all'],
+      // The lab's wires have a program at their other end.
+      ...['--xdp', 'native'],
       ...['--ready-file', readyFile],
       ...(this.#options.agentArguments ?? []),
     ]

@@ -7,6 +7,7 @@ import { ensurePinDirectory, pinnedNames, unpin } from '../bpf/bpffs.ts'
 import { BpfLink } from '../bpf/link.ts'
 import { attachCgroup, attachTc, attachXdp } from '../bpf/links.ts'
 import type { ProgramHandle } from '../bpf/program.ts'
+import type { XdpPolicy } from '../config/config.ts'
 import type { NodeDevice } from './classify-devices.ts'
 
 /** How a device is served, for people and for the devices map. */
@@ -40,12 +41,19 @@ const points: Readonly<Record<'net' | 'pod', readonly Point[]>> = {
 }
 
 const XDP_PROGRAM = 'xdp_net'
+
+/**
+ * What a veth's program sends back lies in the peer's ring until something else wakes it, unless the peer has a program
+ * too (drivers/net/veth.c, veth_xdp_flush()); nobody can see that from this end.
+ */
+const VETH_REFUSAL = 'a veth whose peer may have no XDP program; --xdp native if it has one'
 const SOCKET_PREFIX = 'sock_'
 
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
 
 export interface AttacherOptions {
   readonly programs: ReadonlyMap<string, ProgramHandle>
+  readonly xdp: XdpPolicy
   /** Folder of the pinned links; made when it is missing. */
   readonly directory: string
   /** Device, hook and reason of what could not be attached. */
@@ -90,7 +98,7 @@ export class Attacher {
         continue
       }
       const names = points[device.class].map(({ program }) => `${program}_${device.ifindex}`)
-      if (usesXdp(device)) names.push(`${XDP_PROGRAM}_${device.ifindex}`)
+      if (this.#usesXdp(device)) names.push(`${XDP_PROGRAM}_${device.ifindex}`)
       for (const name of names) wanted.add(name)
       const known = this.#attachments.get(device.ifindex)
       const settled = known?.class === device.class && known.error === undefined
@@ -163,14 +171,21 @@ export class Attacher {
   }
 
   #attachXdp(device: NodeDevice): Pick<Attachment, 'xdp' | 'xdpRefusal'> {
-    if (!usesXdp(device)) return { xdp: 'none', xdpRefusal: undefined }
+    const { xdp: mode } = this.#options
+    if (!this.#usesXdp(device)) {
+      return { xdp: 'none', xdpRefusal: mode === 'auto' && device.veth ? VETH_REFUSAL : undefined }
+    }
     const program = this.#program(XDP_PROGRAM)
     // Of a link that is taken over the kernel does not tell the mode, the device does.
     let xdp: Attachment['xdp'] = device.xdpMode ?? 'native'
     let xdpRefusal: string | undefined
     try {
       this.#ensure(`${XDP_PROGRAM}_${device.ifindex}`, program, isOnDevice(device.ifindex), () => {
-        const attached = attachXdp({ programFd: program.fd, ifindex: device.ifindex })
+        const attached = attachXdp({
+          programFd: program.fd,
+          ifindex: device.ifindex,
+          mode: mode === 'off' ? 'auto' : mode,
+        })
         xdp = attached.mode
         xdpRefusal = attached.nativeRefusal?.message
         return attached.link
@@ -180,6 +195,13 @@ export class Attacher {
       this.#current.add(`${XDP_PROGRAM}_${device.ifindex}`)
       return { xdp: 'none', xdpRefusal: messageOf(error) }
     }
+  }
+
+  /** What comes from a wire: not lo, not tunnels, not pods, no frames without Ethernet header. */
+  #usesXdp({ class: deviceClass, ethernet, loopback, overlay, veth }: NodeDevice): boolean {
+    const { xdp } = this.#options
+    if (xdp === 'off' || (xdp === 'auto' && veth)) return false
+    return deviceClass === 'net' && ethernet && !loopback && !overlay
   }
 
   #program(name: string): ProgramHandle {
@@ -232,11 +254,6 @@ export class Attacher {
     unpin(path)
     this.#current.delete(name)
   }
-}
-
-/** XDP serves what comes from a wire: not lo, not tunnels, not pods, no frames without Ethernet header. */
-function usesXdp(device: NodeDevice): boolean {
-  return device.class === 'net' && device.ethernet && !device.loopback && !device.overlay
 }
 
 function isOnDevice(ifindex: number): (link: BpfLink) => boolean {

@@ -18,6 +18,7 @@ export interface NodeDevice {
   /** A tunnel: its packets come from the stack, not from a wire. */
   readonly overlay: boolean
   readonly ethernet: boolean
+  readonly veth: boolean
   /** MAC address, six bytes; zero where there is none. */
   readonly mac: readonly number[]
   /** Name of the bridge that it is a port of. */
@@ -135,6 +136,7 @@ export function classifyDevices(snapshot: DeviceSnapshot, patterns: DevicePatter
       loopback: link.flags.includes('LOOPBACK'),
       overlay: overlayKinds.has(kind),
       ethernet: link.link_type === 'ether',
+      veth: kind === 'veth',
       mac: macOf(link),
       master: facts.bridgePort ? link.master : undefined,
       addresses: addresses.map((entry) => entry.address),

@@ -18,7 +18,7 @@ export interface DeviceEntriesInput {
 }
 
 /** The device that holds the node's address: of the default route, else the first with an address. */
-function primaryDevice(devices: readonly NodeDevice[]): NodeDevice | undefined {
+export function primaryDevice(devices: readonly NodeDevice[]): NodeDevice | undefined {
   const holders = devices.filter((device) => device.class === 'net' && !device.loopback && device.addresses.length > 0)
   return holders.find((device) => device.defaultRoute) ?? holders[0]
 }

@@ -54,7 +54,20 @@ function world(context: TestContext) {
   execFileSync('ip', ['-n', name, 'link', 'set', 'lo', 'up'])
   const start = (readyFile: string) => {
     const sizes = 'arena=65536,flows=1024,frontends=1024,members=1024,backends=1024'
-    const options = ['--manifests', folder, '--node', 'a', '--instance', name, '--cgroup', cgroup, '--map-size', sizes]
+    const options = [
+      '--manifests',
+      folder,
+      '--node',
+      'a',
+      '--instance',
+      name,
+      '--cgroup',
+      cgroup,
+      '--map-size',
+      sizes,
+      '--xdp',
+      'native',
+    ]
     const command = [process.execPath, main, 'agent', ...options, '--ready-file', readyFile]
     const child = spawn('nsenter', [`--net=/run/netns/${name}`, '--', ...command], {
       stdio: ['ignore', 'ignore', 'pipe'],

@@ -30,6 +30,7 @@ function device(rest: Partial<NodeDevice> = {}): NodeDevice {
     loopback: false,
     overlay: false,
     ethernet: true,
+    veth: false,
     mac: [2, 0, 0, 0, 0, 1],
     master: undefined,
     addresses: ['192.0.2.1'],

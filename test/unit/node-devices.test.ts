@@ -4,12 +4,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { DeviceFlags } from '../../src/abi/generated.ts'
-import { classifyDevices, nodeAddressesOf } from '../../src/node/classify-devices.ts'
+import { classifyDevices, type DevicePatterns, nodeAddressesOf } from '../../src/node/classify-devices.ts'
 import { deviceEntries } from '../../src/node/device-entries.ts'
 import type { DeviceSnapshot, LinkJson } from '../../src/node/device-snapshot.ts'
 import { largestGap } from '../../src/node/snat-port-range.ts'
 
-const none = { devices: [], podInterfaces: [] }
+const none: DevicePatterns = { devices: [], podInterfaces: [] }
 
 function link(ifindex: number, ifname: string, more: Partial<LinkJson> & { kind?: string } = {}): LinkJson {
   const { kind, ...rest } = more
