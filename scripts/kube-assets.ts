@@ -53,11 +53,15 @@ async function unpackEtcd(): Promise<void> {
   const folder = mkdtempSync(join(cache, 'etcd-'))
   try {
     say("unpacking etcd from Debian's etcd-server")
-    // Not as its own user, who may not write there.
-    const downloaded = await run({
-      cwd: folder,
-      nothrow: true,
-    })`apt-get -o APT::Sandbox::User=root download etcd-server`
+    const download = () =>
+      // Not as apt's own user, who may not write there.
+      run({ cwd: folder, nothrow: true })`apt-get -o APT::Sandbox::User=root download etcd-server`
+    let downloaded = await download()
+    if (!downloaded.ok && process.getuid?.() === 0) {
+      // A machine whose list of packages is not there, or old.
+      await run({ nothrow: true })`apt-get update`
+      downloaded = await download()
+    }
     const [archive] = readdirSync(folder)
     if (!downloaded.ok || archive === undefined) {
       say(`no etcd: ${downloaded.stderr.trim().split('\n').at(-1) ?? ''}`)

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Streaming GETs to the API server: what a LIST and a WATCH are made of. */
-import { createHash } from 'node:crypto'
 import { type IncomingMessage, Agent as PlainAgent, request as plainRequest, STATUS_CODES } from 'node:http'
 import { Agent, type RequestOptions, request } from 'node:https'
 import { pipeline, type Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { ApiConnectionError, ApiError, ApiSilenceError, readStatus } from './api-error.ts'
-import type { Credentials, KubeAccess } from './kube-access.ts'
+import type { KubeAccess } from './kube-access.ts'
 import type { Timing } from './timing.ts'
 
 /** Of an answer that refuses, as much as is read. */
@@ -24,11 +23,13 @@ export interface GetOptions {
 export class ApiServer {
   readonly #access: KubeAccess
   readonly #timing: Timing
-  #agent: { readonly agent: Agent | PlainAgent; readonly fingerprint: string } | undefined
+  /** Keeps connections apart by what they were authenticated with. */
+  readonly #agent: Agent
 
   constructor(access: KubeAccess, timing: Timing) {
     this.#access = access
     this.#timing = timing
+    this.#agent = access.server.startsWith('http:') ? plainAgent() : new Agent({ keepAlive: true })
   }
 
   /**
@@ -44,7 +45,7 @@ export class ApiServer {
     const timer = setTimeout(() => abort.abort(new Error('no answer in time')), this.#timing.headMs)
     try {
       const url = new URL(`${this.#access.server}${path}?${new URLSearchParams(query)}`)
-      const response = await send(url, await this.#requestOptions(url), this.#timing.keepAliveMs, stop)
+      const response = await send(url, await this.#requestOptions(), this.#timing.keepAliveMs, stop)
       if (response.statusCode !== 200) throw await this.#refusal(context, response)
       clearTimeout(timer)
       onHead?.()
@@ -68,16 +69,15 @@ export class ApiServer {
   }
 
   close(): void {
-    this.#agent?.agent.destroy()
-    this.#agent = undefined
+    this.#agent.destroy()
   }
 
-  async #requestOptions(url: URL): Promise<RequestOptions> {
+  async #requestOptions(): Promise<RequestOptions> {
     const credentials = await this.#access.credentials()
     return {
       ...credentials.tls,
       ...(credentials.auth === undefined ? {} : { auth: credentials.auth }),
-      agent: (credentials.proxy ?? this.#agentFor(url, credentials)) as Agent,
+      agent: credentials.proxy ?? this.#agent,
       headers: {
         ...credentials.headers,
         accept: 'application/json',
@@ -85,19 +85,6 @@ export class ApiServer {
         'user-agent': 'maglane',
       },
     }
-  }
-
-  /** Connections are kept as long as they are authenticated by what is valid now. */
-  #agentFor(url: URL, { tls }: Credentials): Agent | PlainAgent {
-    const fingerprint = createHash('sha256')
-      .update(JSON.stringify([tls.ca, tls.cert, tls.key, url.host]))
-      .digest('hex')
-    if (this.#agent?.fingerprint !== fingerprint) {
-      // Not destroyed: a WATCH may go on over the old one, whose idle connections the server closes.
-      const agent = url.protocol === 'http:' ? new PlainAgent({ keepAlive: true }) : new Agent({ keepAlive: true })
-      this.#agent = { agent, fingerprint }
-    }
-    return this.#agent.agent
   }
 
   async #refusal(context: string, response: IncomingMessage): Promise<ApiError> {
@@ -124,6 +111,11 @@ function send(url: URL, options: RequestOptions, keepAliveMs: number, signal: Ab
     sent.on('error', reject)
     sent.end()
   })
+}
+
+/** To the types an https Agent has more than it needs. */
+function plainAgent(): Agent {
+  return new PlainAgent({ keepAlive: true }) as Agent
 }
 
 function decoded(response: IncomingMessage): Readable {

@@ -13,6 +13,9 @@ import { FakeApiServer } from './fake-api-server.ts'
 /** Retries at once; silence is found soon, but not before a busy machine had its turn. */
 export const FAST: Partial<Timing> = { firstRetryMs: 1, maxRetryMs: 20, shortWatchMs: 0, watchIdleMs: 60_000 }
 
+/** Of a condition that comes true in a fraction of it, on a machine that is busy too. */
+const LIMIT_MS = 60_000
+
 export class Follower {
   readonly states: KubernetesState[] = []
   readonly statuses: InformerStatus[] = []
@@ -40,9 +43,16 @@ export class Follower {
     return this.states.at(-1)
   }
 
-  /** Resolves when the condition holds; looks after each state and status. The test's own time limit is the limit. */
+  /** Resolves when the condition holds; looks after each state and status. Rejects with what was said last when it never does. */
   async until(condition: (follower: Follower) => boolean): Promise<void> {
-    while (!condition(this)) await this.#heard.promise
+    const late = Promise.withResolvers<never>()
+    late.promise.catch(() => undefined)
+    const timer = setTimeout(() => late.reject(new Error(`Not in ${LIMIT_MS} ms; ${this.#recently()}`)), LIMIT_MS)
+    try {
+      while (!condition(this)) await Promise.race([this.#heard.promise, late.promise])
+    } finally {
+      clearTimeout(timer)
+    }
   }
 
   /** Resolves when these are the names of the last state's objects. */
@@ -65,6 +75,12 @@ export class Follower {
   async stop(): Promise<void> {
     this.#abort.abort()
     await this.done
+  }
+
+  #recently(): string {
+    const statuses = this.statuses.slice(-8).map(({ kind, phase, error }) => `${kind} ${phase} ${error?.message ?? ''}`)
+    const services = [...(this.last?.objects.services.keys() ?? [])].slice(0, 20)
+    return `${this.states.length} states, services ${services.join(', ')}; ${statuses.join('; ')}`
   }
 
   #tell(): void {
