@@ -15,6 +15,7 @@ import {
 } from '../../../src/abi/generated.ts'
 import { type Maps, mapsOf } from '../../../src/bpf/maps.ts'
 import { loadObject } from '../../../src/bpf/object.ts'
+import type { ProgramHandle } from '../../../src/bpf/program.ts'
 import { bitOf, setBit } from '../../../src/dataplane/filter-bits.ts'
 import { type AddressPlan, addressPlan, bytesOf, POD_PORT, VIP_PORT } from './addresses.ts'
 import { type BenchNetwork, PODS } from './bench-network.ts'
@@ -30,7 +31,7 @@ const UDP = 17
 
 export interface World extends Disposable {
   readonly maps: Maps
-  program(name: string): { readonly fd: number; readonly attachType: number }
+  program(name: string): ProgramHandle
 }
 
 /** What is loaded, and how large the tables of flows are. */
