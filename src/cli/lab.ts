@@ -99,7 +99,7 @@ async function tour(args: LabArgs, io: Io): Promise<number> {
 function labOptions({ values }: LabArgs): LabOptions {
   const cni = oneOf('--cni', values.cni, cniNames) satisfies CniName
   const socketLb = oneOf('--socket-lb', values['socket-lb'], ['all', 'host', 'off'] as const)
-  return { cni, socketLb, bridgeNetfilter: values['bridge-nf'], keep: values.keep }
+  return { cni, socketLb, bridgeNetfilter: values['bridge-nf'], keep: values.keep, dns: true }
 }
 
 function oneOf<const T extends string>(option: string, value: string, allowed: readonly T[]): T {

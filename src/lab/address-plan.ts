@@ -19,6 +19,9 @@ export const clusterCidr: CidrPair = { ipv4: '10.244.0.0/16', ipv6: 'fd00:10:244
 /** ClusterIPs: the manifest source's defaults. */
 export const serviceCidr: CidrPair = { ipv4: '10.96.0.0/16', ipv6: 'fd00:10:96::/112' }
 
+/** The ClusterIPs of the DNS Service. */
+export const dnsAddress: AddressPair = { ipv4: '10.96.0.10', ipv6: 'fd00:10:96::a' }
+
 /** The nodes' network; the fabric is its router. */
 export const nodeNetwork: CidrPair = { ipv4: '172.18.0.0/24', ipv6: 'fd00:172:18::/64' }
 export const nodeGateway: AddressPair = { ipv4: '172.18.0.1', ipv6: 'fd00:172:18::1' }

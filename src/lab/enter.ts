@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** How a process gets into a place of the lab: its cgroup, its network namespace, its own /sys. */
+/** How a process gets into a place of the lab: its cgroup, its network namespace, its own /sys, files of /etc and environment. */
 
 import { join } from 'node:path'
 import { inNamespace } from './namespace.ts'
@@ -9,13 +9,35 @@ export interface Place {
   readonly namespace: string
   /** Path of a cgroup. */
   readonly cgroup: string
+  /** Folder of files that stand in for those of /etc. */
+  readonly etc?: string
+  /** Variables besides the caller's own. */
+  readonly environment?: Readonly<Record<string, string>>
 }
 
 /** Arguments that run a command in a place. */
 export function enter(place: Place, argv: readonly string[]): string[] {
   // 0 is the writer itself (cgroups(7)): sh moves before it becomes the command.
   const script = 'echo 0 > "$1" && shift && exec "$@"'
-  return ['sh', '-c', script, 'sh', join(place.cgroup, 'cgroup.procs'), ...inNamespace(place.namespace, argv)]
+  const inside = inNamespace(place.namespace, withEtc(place, withEnvironment(place, argv)))
+  return ['sh', '-c', script, 'sh', join(place.cgroup, 'cgroup.procs'), ...inside]
+}
+
+function withEtc({ etc }: Place, argv: readonly string[]): readonly string[] {
+  if (etc === undefined) return argv
+  // A file that the machine does not have cannot be mounted over; its readers have a default.
+  const script = `set -e
+    for file in "$1"/*; do
+      [ ! -e "/etc/\${file##*/}" ] || mount --bind "$file" "/etc/\${file##*/}"
+    done
+    shift
+    exec "$@"`
+  return ['unshare', '--mount', '--', 'sh', '-c', script, 'sh', etc, ...argv]
+}
+
+function withEnvironment({ environment = {} }: Place, argv: readonly string[]): readonly string[] {
+  const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`)
+  return variables.length === 0 ? argv : ['env', ...variables, ...argv]
 }
 
 /**

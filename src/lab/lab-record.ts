@@ -4,6 +4,7 @@
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { CniName } from './cni.ts'
+import type { Place } from './enter.ts'
 import { type LabNames, labsFolder } from './lab-names.ts'
 
 export interface LabRecord {
@@ -14,8 +15,8 @@ export interface LabRecord {
   readonly owner: { readonly pid: number; readonly startTicks: string }
   /** The lab stays up after its owner's end. */
   readonly keep: boolean
-  /** Network namespace and cgroup by place: node, pod, `outside`, `fabric`. */
-  readonly places: Readonly<Record<string, { readonly namespace: string; readonly cgroup: string }>>
+  /** Every place: node, pod, `outside`, `fabric`. */
+  readonly places: Readonly<Record<string, Place>>
 }
 
 export async function writeLabRecord(names: LabNames, record: LabRecord): Promise<void> {

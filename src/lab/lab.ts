@@ -13,6 +13,7 @@ import { createCgroup } from './cgroup.ts'
 import { ClientProcess, type Connection } from './client-process.ts'
 import type { ClientAnswer, ClientQuestion, ClientTarget } from './client-protocol.ts'
 import type { CniName } from './cni.ts'
+import { dnsPod, dnsService } from './dns-service.ts'
 import { enter, type Place } from './enter.ts'
 import { LabError } from './lab-error.ts'
 import { instanceName, type LabNames, labNames, namespaceName, newLabName, pinsFolder } from './lab-names.ts'
@@ -38,6 +39,8 @@ export interface LabOptions extends AgentOptions {
   readonly bridgeNetfilter?: boolean
   /** Reverse path filter of the nodes. Default 1: strict. */
   readonly rpFilter?: 0 | 1 | 2
+  /** Run the DNS Service kube-system/kube-dns, which pods then ask for names. Default false. */
+  readonly dns?: boolean
   /** Start an agent on every node. Default true. */
   readonly agents?: boolean
   /** The lab stays up when its owner ends; {@link Lab.close} still takes it down. Default false. */
@@ -115,7 +118,7 @@ class NamespaceLab implements Lab {
       instance: instanceName(names.lab, name),
       place: this.#place(name),
     }))
-    this.pods = new Pods(this.cni, names, this.nodes)
+    this.pods = new Pods(this.cni, names, this.nodes, options.dns ?? false)
     this.agents = new Agents(names, options)
     this.#workloads = new Workloads(this.nodes, this.pods, this.agents)
   }
@@ -142,8 +145,14 @@ class NamespaceLab implements Lab {
     await this.#wire()
     await this.apply(...this.nodes.map(nodeManifest))
     await this.pods.create(this.nodes.map(({ name }) => ({ name: name.replace('node', 'client'), node: name })))
-    if (this.#options.agents !== false) await Promise.all(this.nodes.map((node) => this.agents.start(node)))
+    const agents = this.#options.agents === false ? [] : this.nodes.map((node) => this.agents.start(node))
+    await Promise.all([...agents, ...(this.#options.dns === true ? [this.#startDns()] : [])])
     await this.#record()
+  }
+
+  async #startDns(): Promise<void> {
+    await this.apply(dnsService)
+    await this.pods.create([dnsPod(this.manifests, this.nodes[0]?.name ?? '')])
   }
 
   async #wire(): Promise<void> {

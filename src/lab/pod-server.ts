@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** A pod's demo server as a process. */
+/** A pod's server as a process. */
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -18,7 +18,7 @@ export interface PodServer {
 export async function startPodServer(pod: LabPod, logFile: string): Promise<PodServer> {
   const { ipv4, ipv6 } = pod.addresses
   const ports = pod.ports.flatMap(({ protocol, port }) => [`--${protocol.toLowerCase()}`, String(port)])
-  const argv = [
+  const demo = [
     ...program('demo/main'),
     '--name',
     pod.name,
@@ -30,7 +30,7 @@ export async function startPodServer(pod: LabPod, logFile: string): Promise<PodS
     ipv6,
     ...ports,
   ]
-  const [command = '', ...args] = enter(pod.place, argv)
+  const [command = '', ...args] = enter(pod.place, pod.command.length > 0 ? pod.command : demo)
   // Not this process's own standard error: whoever reads that waits for its last writer, and a kept pod lives on.
   const log = await open(logFile, 'a')
   const child = spawn(command, args, { detached: true, stdio: ['ignore', 'pipe', log.fd] })

@@ -22,6 +22,11 @@ export interface PodSpec {
   readonly ports?: readonly PodPort[]
   /** In the node's own network namespace, with the node's addresses. */
   readonly hostNetwork?: boolean
+  /** Its name below a headless Service called like its subdomain; '' for none. */
+  readonly hostname?: string
+  readonly subdomain?: string
+  /** What runs in the demo server's place; prints something once its ports are open. */
+  readonly command?: readonly string[]
 }
 
 export interface LabPod extends Required<PodSpec> {
@@ -64,6 +69,8 @@ export function podManifest(pod: LabPod, state: PodState): ManifestObject {
       nodeName: pod.node,
       containers: [{ name: 'demo', image: 'maglane/demo', ports }],
       ...(pod.hostNetwork ? { hostNetwork: true } : {}),
+      ...(pod.hostname === '' ? {} : { hostname: pod.hostname }),
+      ...(pod.subdomain === '' ? {} : { subdomain: pod.subdomain }),
     },
     status: {
       phase: 'Running',

@@ -2,6 +2,8 @@
 /** The pods of a lab: makes them, tells the agents of them by manifests, removes them. */
 
 import { join } from 'node:path'
+import { serviceEnvironment } from '../dns/service-environment.ts'
+import { loadManifests } from '../source/manifests.ts'
 import { podAddress } from './address-plan.ts'
 import type { CniName } from './cni.ts'
 import { LabError } from './lab-error.ts'
@@ -10,6 +12,7 @@ import { deleteManifest, writeManifest } from './manifest.ts'
 import { deleteNamespaces, inNamespace } from './namespace.ts'
 import type { LabNode } from './nodes.ts'
 import { type LabPod, type PodSpec, type PodState, podManifest, podPlaceName } from './pod.ts'
+import { writePodEtc } from './pod-etc.ts'
 import { connectPods, type PodLink } from './pod-network.ts'
 import { type PodServer, startPodServer } from './pod-server.ts'
 import { runChecked } from './run.ts'
@@ -28,15 +31,18 @@ export class Pods {
   readonly #cni: CniName
   readonly #names: LabNames
   readonly #nodes: readonly LabNode[]
+  readonly #dns: boolean
   readonly #running = new Map<string, RunningPod>()
   // Neither an address nor a device name is used twice in a lab's life: what a removed pod leaves behind is seen.
   readonly #podsMade = new Map<string, number>()
   #linksMade = 0
 
-  constructor(cni: CniName, names: LabNames, nodes: readonly LabNode[]) {
+  /** @param dns Pods ask the lab's DNS Service for names, not the machine's resolver. */
+  constructor(cni: CniName, names: LabNames, nodes: readonly LabNode[], dns: boolean) {
     this.#cni = cni
     this.#names = names
     this.#nodes = nodes
+    this.#dns = dns
   }
 
   /** By the names of their places: `web-1`, or `namespace.web-1` outside of the namespace `default`. */
@@ -46,7 +52,7 @@ export class Pods {
 
   /** Creates pods, all at a time; they are ready, and said to be, when it resolves. */
   async create(specs: readonly PodSpec[], workload = ''): Promise<LabPod[]> {
-    const pods = specs.map((spec) => this.#plan(spec, workload))
+    const pods = await this.#complete(specs.map((spec) => this.#plan(spec, workload)))
     const links = pods.filter((pod) => !pod.hostNetwork).map((pod) => this.#link(pod))
     await connectPods(this.#cni, links)
     const running = await Promise.all(pods.map((pod) => this.#start(pod)))
@@ -78,6 +84,19 @@ export class Pods {
     if (!pod.hostNetwork) await deleteNamespaces([pod.place.namespace])
   }
 
+  /** What a kubelet adds when it starts a container: the variables of the Services there are, and how to resolve names. */
+  async #complete(pods: readonly LabPod[]): Promise<LabPod[]> {
+    const { objects } = await loadManifests(this.#names.manifests)
+    return await Promise.all(
+      pods.map(async (pod) => {
+        const environment = serviceEnvironment(objects, pod.namespace)
+        // A Pod of the node's network has the node's own resolver (dnsPolicy Default).
+        const etc = this.#dns && !pod.hostNetwork ? { etc: await writePodEtc(this.#names.folder, pod) } : {}
+        return { ...pod, place: { ...pod.place, environment, ...etc } }
+      }),
+    )
+  }
+
   async #start(pod: LabPod): Promise<RunningPod> {
     const server = pod.ports.length > 0 ? await startPodServer(pod, join(this.#names.folder, 'pods.log')) : undefined
     const state = { ready: true, terminating: false }
@@ -88,7 +107,8 @@ export class Pods {
   #plan(spec: PodSpec, workload: string): LabPod {
     const node = this.#nodes.find(({ name }) => name === spec.node)
     if (node === undefined) throw new LabError('LAB_NOT_FOUND', `pod ${spec.name}: the lab has no node ${spec.node}`)
-    const common = { namespace: 'default', labels: {}, ports: [], hostNetwork: false, ...spec, workload }
+    const names = { namespace: 'default', hostname: '', subdomain: '' }
+    const common = { ...names, labels: {}, ports: [], hostNetwork: false, command: [], ...spec, workload }
     if (common.hostNetwork) return { ...common, addresses: node.addresses, place: node.place }
     const index = this.#podsMade.get(node.name) ?? 0
     this.#podsMade.set(node.name, index + 1)

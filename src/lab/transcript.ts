@@ -70,7 +70,10 @@ export function keptHelp(lab: Lab, example: TourFrontend | undefined): string {
     `  bin/maglane lab exec ${lab.name} outside -- ip address`,
     ...(example === undefined
       ? []
-      : [`  bin/maglane lab exec ${lab.name} client-a -- curl -s http://${formatPeer(example)}/`]),
+      : [
+          `  bin/maglane lab exec ${lab.name} client-a -- curl -s http://${formatPeer(example)}/`,
+          `  bin/maglane lab exec ${lab.name} client-a -- getent hosts ${example.service.split('/').reverse().join('.')}`,
+        ]),
     `  bin/maglane get services --instance ${node?.instance}`,
     `  bin/maglane monitor --instance ${node?.instance}`,
     `  ls ${lab.manifests}    # the agents follow what is written there`,

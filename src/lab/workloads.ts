@@ -13,6 +13,8 @@ interface PodTemplate {
   readonly spec?: {
     readonly nodeName?: string
     readonly hostNetwork?: boolean
+    readonly hostname?: string
+    readonly subdomain?: string
     readonly containers?: readonly {
       readonly ports?: readonly { readonly name?: string; readonly protocol?: string; readonly containerPort: number }[]
     }[]
@@ -95,6 +97,8 @@ export class Workloads {
       labels: template.metadata?.labels ?? {},
       ports: containerPorts(template, name),
       hostNetwork: template.spec?.hostNetwork ?? false,
+      hostname: template.spec?.hostname ?? '',
+      subdomain: template.spec?.subdomain ?? '',
     }
   }
 
