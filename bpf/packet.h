@@ -166,6 +166,8 @@ static __noinline int parse_inner6(const ctx_t *ctx, struct packet *p)
 	p->key.proto = ip->nexthdr;
 	addr_set6(&p->key.src, ip->daddr.in6_u.u6_addr32);
 	addr_set6(&p->key.dst, ip->saddr.in6_u.u6_addr32);
+	if (addr_is4(&p->key.src) || addr_is4(&p->key.dst))
+		return PASS_UNSUPPORTED;
 	if (ip->nexthdr == IPPROTO_FRAGMENT) {
 		struct ip6_frag *fh = ctx_at(ctx, p->inner_l4, sizeof(*fh));
 
@@ -324,6 +326,9 @@ static __always_inline int parse_ip6(const ctx_t *ctx, struct packet *p)
 	p->key.proto = ip->nexthdr;
 	addr_set6(&p->key.src, ip->saddr.in6_u.u6_addr32);
 	addr_set6(&p->key.dst, ip->daddr.in6_u.u6_addr32);
+	/* never on the wire (RFC 4942, 2.2), where it would be taken for IPv4's */
+	if (unlikely(addr_is4(&p->key.src) || addr_is4(&p->key.dst)))
+		return PASS_UNSUPPORTED;
 	if (ip->nexthdr != IPPROTO_TCP && ip->nexthdr != IPPROTO_UDP && ip->nexthdr != IPPROTO_ICMPV6) {
 		int r = parse_extensions(ctx, p);
 
