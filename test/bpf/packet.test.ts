@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { parseAddress } from '../../src/abi/address.ts'
 import { skip } from './requires-bpf.ts'
 import { assertFrame, assertUntouched } from './support/assert-frame.ts'
 import { families, familyEntries, l4Packet } from './support/families.ts'
@@ -161,6 +162,14 @@ test('a UDP checksum never becomes zero by translation', { skip }, async () => {
       assertFrame(outcome.packet, sent.to(places.podHere, 8080))
     }
   }
+})
+
+test('an IPv6 packet that claims IPv4 addresses meets no IPv4 Service', { skip }, async () => {
+  const node = await web()
+  const frame = l4Packet('TCP', IPv6.client, 40000, IPv6.vip, 80).bytes()
+  frame.set(parseAddress(IPv4.client), ETHERNET_BYTES + 8)
+  frame.set(parseAddress(IPv4.vip), ETHERNET_BYTES + 24)
+  for (const at of packetPrograms) passes(node, at, frame, 'PASS_UNSUPPORTED', at)
 })
 
 test('headers that end early are dropped as malformed, whoever they are for', { skip }, async () => {

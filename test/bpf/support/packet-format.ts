@@ -29,6 +29,9 @@ export const Icmp6 = { UNREACHABLE: 1, TOO_BIG: 2, TIME_EXCEEDED: 3, ECHO: 128, 
 /** Bits of TCP's flags octet by the letter that tcpdump prints. */
 export const tcpFlags: Readonly<Record<string, number>> = { F: 0x01, S: 0x02, R: 0x04, P: 0x08, A: 0x10 }
 
+/** Chunk types (RFC 9260, 3.2). */
+export const Chunk = { DATA: 0, INIT: 1, INIT_ACK: 2, ABORT: 6, SHUTDOWN_COMPLETE: 14 } as const
+
 /** The extension headers that are skipped by their length. */
 export function isExtension(protocol: number): boolean {
   return protocol === Protocol.HOPOPTS || protocol === Protocol.ROUTING || protocol === Protocol.DSTOPTS

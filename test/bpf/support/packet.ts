@@ -3,7 +3,7 @@
 
 import { type Address, isIpv4, parseAddress } from '../../../src/abi/address.ts'
 import { internetChecksum, pseudoHeaderSum } from '../../../src/reference/checksum.ts'
-import { crc32c } from './crc32c.ts'
+import { crc32c } from '../../../src/reference/crc32c.ts'
 import { ETHERNET_BYTES, EtherType, Protocol, tcpFlags } from './packet-format.ts'
 
 export type Mac = readonly [number, number, number, number, number, number]
@@ -138,6 +138,11 @@ export class Packet {
   payload(payload: Uint8Array | number): Packet {
     const bytes = typeof payload === 'number' ? Uint8Array.from({ length: payload }, (_, at) => at * 7 + 1) : payload
     return this.#with({ payload: bytes })
+  }
+
+  /** SCTP: a chunk of a type, with so many bytes of a pattern in it. */
+  chunk(type: number, length = 16): Packet {
+    return this.payload(concat(Uint8Array.of(type, 0, 0, 4 + length), this.payload(length).layers.payload))
   }
 
   /** The payload of an ICMP error: the IP packet in `frame`, cut after `length` bytes. */
