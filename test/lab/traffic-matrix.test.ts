@@ -86,13 +86,17 @@ for (const cni of cniNames) {
                 assert.deepEqual([answer.pod, answer.received, answer.answerBytes], [name, bytes, bytes])
               })
 
+              const looped = from === 'node-a' && kind === 'NodePort' && socketLb === 'off'
+              // What the node sends to itself leaves by lo, whose MTU no pod has; and an IPv6 route to the node itself does not
+              // learn another (net/ipv6/route.c, RTF_LOCAL). The socket hooks, which are off here, have no such trouble.
+              if (looped && family === 'ipv6') continue
               test(`fragments arrive ${what}`, async () => {
                 const question = { sendBytes: 4000, answerBytes: 4000 }
                 const wanted = target(n, kind, family, 'udp')
-                // Pods on an overlay have a smaller MTU than their clients. A client learns that by an ICMP error, which
-                // takes its first datagram with it: what is lost is sent again, as UDP's users must.
-                if (cni.startsWith('vxlan'))
-                  await lab.request(from, wanted, { ...question, timeoutMs: 200 }).catch(() => {})
+                // Pods on an overlay have a smaller MTU than their clients, and every pod has one than lo. A client learns that by an
+                // ICMP error, which takes its first datagram with it: what is lost is sent again, as UDP's users must.
+                const learns = cni.startsWith('vxlan') || looped
+                if (learns) await lab.request(from, wanted, { ...question, timeoutMs: 200 }).catch(() => {})
                 const answer = await lab.request(from, wanted, question)
                 assert.deepEqual([answer.pod, answer.received, answer.answerBytes], [name, 4000, 4000])
               })
