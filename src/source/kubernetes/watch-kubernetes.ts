@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A cluster's API server as a source: Services, EndpointSlices, this Node and ServiceCIDRs. */
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { ObjectError, ObjectSet } from '../../model/types.ts'
 import { ApiServer } from './api-server.ts'
 import { Informer, type InformerStatus } from './informer.ts'
@@ -98,8 +97,6 @@ class ChangeBell {
   async wait(): Promise<boolean> {
     if (this.#signal.aborted) return false
     await this.#rung.promise
-    // Informers that read from the same turn of the event loop make one change together.
-    await nextTurn()
     this.#rung = Promise.withResolvers()
     return !this.#signal.aborted
   }

@@ -136,6 +136,28 @@ test('a list that stops is given up', async (context) => {
   await follower.untilServices('web')
 })
 
+test('a list that is slow is not given up', async (context) => {
+  const server = await startServer(context)
+  const pieces =
+    JSON.stringify({ metadata: { resourceVersion: '100' }, items: [rawService('web')] }).match(/.{1,40}/g) ?? []
+  server.intercept = ({ kind, watch }, response) => {
+    if (kind !== 'Service' || watch) return false
+    response.writeHead(200)
+    const timer = setInterval(() => {
+      const piece = pieces.shift()
+      if (piece !== undefined) return response.write(piece)
+      clearInterval(timer)
+      return response.end()
+    }, 50)
+    return true
+  }
+  const wholeMs = pieces.length * 50
+  assert.ok(wholeMs > 500, `${wholeMs} ms`)
+  const follower = follow(context, server, { timing: { listIdleMs: 400 } })
+  await follower.untilServices('web')
+  assert.equal(server.requests.filter(({ kind, watch }) => kind === 'Service' && !watch).length, 1)
+})
+
 test('events that come twice, late or out of an older time change nothing', async (context) => {
   const server = await startServer(context)
   server.set('Service', rawService('web'))

@@ -95,18 +95,18 @@ test('watchKubernetes() lists a page at a time over one connection', async (cont
 test('watchKubernetes() begins anew without pages when the server has forgotten the first', async (context) => {
   const server = await startServer(context)
   for (let index = 0; index < 6; index++) server.set('Service', rawService(`svc-${index}`, `10.96.1.${index + 1}`))
-  let compacted = false
+  let pages = 0
   server.intercept = ({ kind, query }) => {
-    if (kind === 'Service' && query.get('continue') !== null && !compacted) {
-      compacted = true
-      server.delete('Service', 'default/svc-0')
-      server.compact()
-    }
+    if (kind !== 'Service' || query.get('continue') === null) return false
+    // As often as it is asked for a second page, a server as forgetful as this has lost the first.
+    server.set('Service', rawService(`late-${pages++}`, `10.96.2.${pages}`))
+    server.compact()
     return false
   }
   const follower = follow(context, server, { timing: { pageSize: 2 } })
-  await follower.untilServices('svc-1', 'svc-2', 'svc-3', 'svc-4', 'svc-5')
-  assert.ok(compacted)
+  await follower.untilServices('svc-0', 'svc-1', 'svc-2', 'svc-3', 'svc-4', 'svc-5', 'late-0')
+  assert.equal(follower.states.length, 1)
+  assert.equal(pages, 1)
 })
 
 test('watchKubernetes() keeps the objects that did not change, and tells nothing when none did', async (context) => {
