@@ -91,8 +91,8 @@ export const command = defineCommand({
 function parseAddress(option: string, text: string): BindAddress {
   try {
     return parseBindAddress(text, DNS_PORT)
-  } catch (cause) {
-    throw new UsageError(`${option} takes IP[:PORT], got "${text}"`, { cause })
+  } catch {
+    throw new UsageError(`${option} takes IP[:PORT], got "${text}"`)
   }
 }
 
