@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Which devices programs would be attached to, and whether XDP runs in their drivers. */
 
+import type { XdpPolicy } from '../config/config.ts'
 import type { NodeDevice } from '../node/classify-devices.ts'
 import { type Finding, findingsOf } from './finding.ts'
 import { XdpFeature } from './xdp-features.ts'
 
 export interface DeviceFacts {
+  readonly xdp: XdpPolicy
   readonly devices: readonly NodeDevice[]
   /** By ifindex, as the kernel tells them; undefined: it does not tell (before Linux 6.3). */
   readonly xdpFeatures: ReadonlyMap<number, number> | undefined
@@ -63,11 +65,14 @@ export function checkDevices(facts: DeviceFacts): Finding[] {
   return findings
 }
 
-function checkDevice(device: NodeDevice, { xdpFeatures, drivers, ownXdp }: DeviceFacts): Finding {
+function checkDevice(device: NodeDevice, { xdp, xdpFeatures, drivers, ownXdp }: DeviceFacts): Finding {
   const { ok, note, warning } = findingsOf(`device ${device.name}`)
   if (device.loopback) return ok('tc')
   if (device.overlay) return ok('tc: an overlay, its packets have passed the XDP of the device below')
   if (!device.ethernet) return ok('tc: frames without Ethernet header')
+  if (xdp === 'off') return ok('tc: --xdp is off')
+  if (xdp === 'auto' && device.veth) return ok('tc: a veth; --xdp native if its peer has an XDP program or GRO on')
+  if (xdp === 'generic') return ok('XDP generic, tc')
   if (device.xdpMode !== undefined && !ownXdp.has(device.ifindex)) {
     return warning(
       'tc: another XDP program is attached, and a device has only one',

@@ -4,6 +4,8 @@
 import type { SocketLb } from '../config/config.ts'
 import { familyOf } from '../model/ip.ts'
 import type { NodeDevice } from '../node/classify-devices.ts'
+import { primaryDevice } from '../node/device-entries.ts'
+import { ownSourceSettings } from '../node/own-sources.ts'
 import { type Finding, findingsOf } from './finding.ts'
 
 export interface SysctlFacts {
@@ -11,15 +13,17 @@ export interface SysctlFacts {
   readonly sysctl: (name: string) => string | undefined
   readonly devices: readonly NodeDevice[]
   readonly socketLb: SocketLb
+  readonly localhostNodePorts: boolean
 }
 
 /** Pure. */
-export function checkSysctls({ sysctl, devices, socketLb }: SysctlFacts): Finding[] {
+export function checkSysctls(facts: SysctlFacts): Finding[] {
+  const { sysctl, devices } = facts
   const net = devices.filter((device) => device.class === 'net' && !device.loopback)
   return [
     ...checkForwarding(sysctl, net),
     ...checkReversePath(sysctl, net),
-    ...checkLocalReplies(sysctl, net, socketLb),
+    ...checkOwnSources(facts),
     ...checkBridges(sysctl, devices),
   ]
 }
@@ -48,16 +52,18 @@ function checkReversePath(sysctl: SysctlFacts['sysctl'], net: readonly NodeDevic
   return [ok(`strict on ${strict.map(({ name }) => name).join(', ')}: Services work with it`)]
 }
 
-/** Replies to a process of the node whose own address was replaced come back in by the device, from that address. */
-function checkLocalReplies(sysctl: SysctlFacts['sysctl'], net: readonly NodeDevice[], socketLb: SocketLb): Finding[] {
+/** Replies to the node's own processes come in with an address of the node as their source. */
+function checkOwnSources({ sysctl, devices, socketLb, localhostNodePorts }: SysctlFacts): Finding[] {
   if (socketLb !== 'off') return []
-  const all = sysctl('net/ipv4/conf/all/accept_local')
-  const primary = net.find((device) => device.defaultRoute) ?? net[0]
-  if (primary === undefined || all === '1' || sysctl(`net/ipv4/conf/${primary.name}/accept_local`) !== '0') return []
+  const { warning } = findingsOf('own sources')
+  const settings = ownSourceSettings(primaryDevice(devices)?.name, localhostNodePorts)
+  const off = settings.filter(({ device, name }) => sysctl(`net/ipv4/conf/${device}/${name}`) !== '1')
+  if (off.length === 0) return []
+  const names = off.map(({ device, name }) => `net.ipv4.conf.${device}.${name}`)
   return [
-    findingsOf('accept_local').warning(
-      `off on ${primary.name}: without socket hooks, processes of the node may not reach Services of this same node`,
-      `sysctl -w net.ipv4.conf.${primary.name}.accept_local=1, or --socket-lb host`,
+    warning(
+      `${names.join(', ')} off: without socket hooks, the node's own processes cannot reach its NodePorts`,
+      `The agent sets them where it may; in a container it may not: ${names.map((name) => `sysctl -w ${name}=1`).join('; ')}`,
     ),
   ]
 }

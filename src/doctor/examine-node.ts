@@ -51,9 +51,9 @@ export async function examineNode(options: ExamineOptions): Promise<Finding[]> {
     ['programs', () => examinePrograms(config)],
     ['mounts', () => examineMounts(options)],
     ['memory', () => checkMemory({ maps: memoryOfMaps(config), availableBytes: availableMemory() })],
-    ['devices', () => examineDevices(devices, options.instance)],
+    ['devices', () => examineDevices(devices, options)],
     ['ports', () => examinePorts(config)],
-    ['sysctls', () => checkSysctls({ sysctl, devices, socketLb: config.socketLb })],
+    ['sysctls', () => checkSysctls({ ...config, sysctl, devices })],
     ['listeners', () => (options.agentRuns ? [] : checkListeners(listenersOf(config)))],
     ['other proxies', async () => checkOtherProxies(await readOtherProxies(names))],
   ]
@@ -106,7 +106,7 @@ function examineMounts({ config, cgroup = cgroupRoot() }: ExamineOptions): Findi
   })
 }
 
-function examineDevices(devices: readonly NodeDevice[], instance: string): Finding[] {
+function examineDevices(devices: readonly NodeDevice[], { config, instance }: ExamineOptions): Finding[] {
   const pins = new Set(pinnedNames(pinDirectories(instance).links))
   const drivers = new Map(
     devices.flatMap(({ ifindex, name }): [number, string][] => {
@@ -115,7 +115,7 @@ function examineDevices(devices: readonly NodeDevice[], instance: string): Findi
     }),
   )
   const ownXdp = new Set(devices.map(({ ifindex }) => ifindex).filter((ifindex) => pins.has(`xdp_net_${ifindex}`)))
-  return checkDevices({ devices, xdpFeatures: readXdpFeatures(), drivers, ownXdp })
+  return checkDevices({ devices, xdp: config.xdp, xdpFeatures: readXdpFeatures(), drivers, ownXdp })
 }
 
 async function examinePorts({ nodePortRange, snatPortRange }: Config): Promise<Finding[]> {

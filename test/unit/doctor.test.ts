@@ -145,6 +145,7 @@ describe('checkDevices()', () => {
   const check = (rest: Partial<NodeDevice>, features: number | undefined, driver?: string, own = false) =>
     said(
       checkDevices({
+        xdp: 'auto',
         devices: [device(rest)],
         xdpFeatures: features === undefined ? undefined : new Map([[2, features]]),
         drivers: new Map(driver === undefined ? [] : [[2, driver]]),
@@ -162,13 +163,14 @@ describe('checkDevices()', () => {
     ['an unknown driver', check({}, undefined, 'r8169'), /^note XDP generic/],
     ["somebody else's program", check({ xdpMode: 'native' }, 43), /^warning tc: another XDP program/],
     ['our own program', check({ xdpMode: 'native' }, 43, undefined, true), /^ok XDP in the driver/],
+    ['a veth', check({ veth: true }, 43), /^ok tc: a veth/],
     ['an overlay', check({ overlay: true }, 0), /^ok tc: an overlay/],
     ['no Ethernet', check({ ethernet: false }, 0), /^ok tc: frames without/],
   ]
   for (const [name, found, expected] of rows) test(name, () => assert.match(found ?? '', expected))
 
   test('no device but lo is an error', () => {
-    const facts = { xdpFeatures: undefined, drivers: new Map(), ownXdp: new Set<number>() }
+    const facts = { xdp: 'auto' as const, xdpFeatures: undefined, drivers: new Map(), ownXdp: new Set<number>() }
     const findings = said(checkDevices({ devices: [device({ name: 'lo', loopback: true })], ...facts }))
     assert.ok(findings.includes('error no device of the node was found'))
   })
@@ -177,7 +179,9 @@ describe('checkDevices()', () => {
 describe('checkSysctls()', () => {
   const usual: Record<string, string> = { 'net/ipv4/ip_forward': '1', 'net/ipv6/conf/all/forwarding': '1' }
   const check = (sysctls: Record<string, string>, devices = [device()], socketLb: 'all' | 'off' = 'all') =>
-    said(checkSysctls({ sysctl: (name) => ({ ...usual, ...sysctls })[name], devices, socketLb }))
+    said(
+      checkSysctls({ sysctl: (name) => ({ ...usual, ...sysctls })[name], devices, socketLb, localhostNodePorts: true }),
+    )
 
   test('forwarding is asked of the families that the node has', () => {
     assert.ok(check({ 'net/ipv6/conf/all/forwarding': '0' }).includes('ok on'))
@@ -187,10 +191,11 @@ describe('checkSysctls()', () => {
   test('strict rp_filter is no fault', () => {
     assert.ok(check({ 'net/ipv4/conf/eth0/rp_filter': '1' }).some((text) => text.startsWith('ok strict on eth0')))
   })
-  test('accept_local matters without socket hooks only', () => {
-    const off = { 'net/ipv4/conf/all/accept_local': '0', 'net/ipv4/conf/eth0/accept_local': '0' }
+  test('own sources matter without socket hooks only', () => {
+    const off = { 'net/ipv4/conf/eth0/accept_local': '0', 'net/ipv4/conf/lo/accept_local': '1' }
     assert.ok(!check(off).some((text) => text.startsWith('warning')))
-    assert.ok(check(off, [device()], 'off').some((text) => text.startsWith('warning off on eth0')))
+    const [found] = check(off, [device()], 'off').filter((text) => text.startsWith('warning'))
+    assert.match(found ?? '', /net\.ipv4\.conf\.eth0\.accept_local, net\.ipv4\.conf\.lo\.route_localnet off/)
   })
 })
 
