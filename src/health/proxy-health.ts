@@ -12,8 +12,10 @@ export const HEALTH_TIMEOUT_MS = 60_000
 export interface ProxyHealthOptions {
   /** Default {@link HEALTH_TIMEOUT_MS}. */
   readonly timeoutMs?: number
-  /** Milliseconds since the epoch. Default Date.now. */
+  /** Milliseconds since the epoch, for people. Default Date.now. */
   readonly now?: () => number
+  /** Milliseconds that no setting of the clock moves. Default performance.now. */
+  readonly elapsed?: () => number
 }
 
 /** What a probe is answered. */
@@ -31,19 +33,23 @@ export interface HealthReport {
 export class ProxyHealth {
   readonly #timeoutMs: number
   readonly #now: () => number
+  readonly #elapsed: () => number
+  /** By {@link ProxyHealthOptions.elapsed}. */
   readonly #pendingSince = new Map<IpFamily, number>()
   readonly #updatedAt = new Map<IpFamily, number>()
   #nodeEligible = true
   #nodeSeen = false
 
-  constructor({ timeoutMs = HEALTH_TIMEOUT_MS, now = Date.now }: ProxyHealthOptions = {}) {
+  constructor(options: ProxyHealthOptions = {}) {
+    const { timeoutMs = HEALTH_TIMEOUT_MS, now = Date.now, elapsed = () => performance.now() } = options
     this.#timeoutMs = timeoutMs
     this.#now = now
+    this.#elapsed = elapsed
   }
 
   /** Something has to be written for a family; the clock runs from the first such call since the last update. */
   queued(family: IpFamily): void {
-    if (!this.#pendingSince.has(family)) this.#pendingSince.set(family, this.#now())
+    if (!this.#pendingSince.has(family)) this.#pendingSince.set(family, this.#elapsed())
   }
 
   /** The maps hold everything that was known of a family. */
@@ -70,7 +76,8 @@ export class ProxyHealth {
 
   report(): HealthReport {
     const nowMs = this.#now()
-    const overdue = [...this.#pendingSince].find(([, sinceMs]) => nowMs - sinceMs >= this.#timeoutMs)
+    const elapsedMs = this.#elapsed()
+    const overdue = [...this.#pendingSince].find(([, sinceMs]) => elapsedMs - sinceMs >= this.#timeoutMs)
     const updatedAt = overdue === undefined ? nowMs : this.#updatedAt.get(overdue[0])
     return {
       healthy: overdue === undefined,
