@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The source against a control plane, and what it should hold: what the API says, read by the same eyes. */
 
+import { deepStrictEqual } from 'node:assert/strict'
 import type { TestContext } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import type { ControlPlane } from '../../src/kube-test/control-plane.ts'
 import { FaultyProxy } from '../../src/kube-test/faulty-proxy.ts'
@@ -17,6 +19,9 @@ import { Follower } from '../unit/kubernetes/follower.ts'
 
 /** Silence is longer than the machine may be busy, and shorter than a test. */
 const TIMING: Partial<Timing> = { firstRetryMs: 20, maxRetryMs: 200, pageSize: 3, watchIdleMs: 3_000, headMs: 3_000 }
+
+const LIMIT_MS = 60_000
+const POLL_MS = 50
 
 export function follow(
   context: TestContext,
@@ -56,13 +61,12 @@ export async function objectsOf(client: KubeClient): Promise<ObjectSet> {
   }
 }
 
-/** Resolves when the follower's objects are the API server's, which no controller is changing. */
+/** Resolves when the follower's objects are the API server's, which controllers may still be changing. */
 export async function untilSame(follower: Follower, client: KubeClient): Promise<void> {
-  await follower.until(({ last }) => last !== undefined)
-  for (;;) {
+  for (const deadline = performance.now() + LIMIT_MS; ; await delay(POLL_MS)) {
     const wanted = await objectsOf(client)
-    const same = follower.until(({ last }) => isDeepStrictEqual(last?.objects, wanted)).then(() => true)
-    const again = new Promise<false>((resolve) => setTimeout(resolve, 500, false))
-    if (await Promise.race([same, again])) return
+    const seen = follower.last?.objects
+    if (isDeepStrictEqual(seen, wanted)) return
+    if (performance.now() > deadline) deepStrictEqual(seen, wanted)
   }
 }
