@@ -6,8 +6,7 @@ import { createSocket } from 'node:dgram'
 import { Resolver } from 'node:dns/promises'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import type { AddressInfo } from 'node:net'
-import { connect } from 'node:net'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -29,14 +28,22 @@ function zoneOf(...services: ReturnType<typeof service>[]) {
   return buildZone({ objects: objectSet(services, []), pods: new Map() }, { domain: 'cluster.local', serial: 1 })
 }
 
-/** A free port of loopback, for both transports. */
+/** A port of loopback that is free for both transports. */
 async function freePort(): Promise<number> {
-  const socket = createSocket('udp4')
-  socket.bind(0, '127.0.0.1')
-  await once(socket, 'listening')
-  const { port } = socket.address() as AddressInfo
-  socket.close()
-  return port
+  for (;;) {
+    const tcp = createServer().listen(0, '127.0.0.1')
+    await once(tcp, 'listening')
+    const { port } = tcp.address() as AddressInfo
+    const udp = createSocket('udp4').bind(port, '127.0.0.1')
+    const free = await once(udp, 'listening').then(
+      () => true,
+      () => false,
+    )
+    if (free) udp.close()
+    tcp.close()
+    await once(tcp, 'close')
+    if (free) return port
+  }
 }
 
 /** A server elsewhere, which answers from a zone of its own. */

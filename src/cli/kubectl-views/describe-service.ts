@@ -35,7 +35,7 @@ export function describeService(service: Service, slices: readonly EndpointSlice
     ...optional('External IPs:', spec.externalIPs.join(',')),
     ...optional('External Name:', spec.externalName),
     ...optional('LoadBalancer Ingress:', ingress.join(', ')),
-    ...spec.ports.flatMap((port) => portLines(port, slices)),
+    ...spec.ports.flatMap((port) => portLines(port, service, slices)),
     ['Session Affinity:', spec.sessionAffinity],
     ...(reachable ? [['External Traffic Policy:', spec.externalTrafficPolicy]] : []),
     ...(external ? [] : [['Internal Traffic Policy:', spec.internalTrafficPolicy]]),
@@ -58,14 +58,16 @@ function familyLines(service: Service): Line[] {
   ]
 }
 
-function portLines(port: ServicePort, slices: readonly EndpointSlice[]): Line[] {
+function portLines(port: ServicePort, { spec }: Service, slices: readonly EndpointSlice[]): Line[] {
+  // A cluster keeps an empty slice for a selector that selects nobody, of which nothing is shown.
+  const none = spec.selector === undefined ? '<none>' : ''
   const name = port.name || '<unset>'
   return [
     ['Port:', name, `${port.port}/${port.protocol}`],
     ['TargetPort:', `${port.targetPort}/${port.protocol}`],
     ...optional('AppProtocol:', port.appProtocol),
     ...(port.nodePort > 0 ? [['NodePort:', name, `${port.nodePort}/${port.protocol}`]] : []),
-    ['Endpoints:', slices.length === 0 ? '<none>' : readyEndpoints(slices, port.name)],
+    ['Endpoints:', slices.length === 0 ? none : readyEndpoints(slices, port.name)],
   ]
 }
 

@@ -25,23 +25,40 @@ export const endpointsView: KubectlView<ServiceEndpoints> = {
   ],
 }
 
-/**
- * `10.0.0.1:80,10.0.0.2:80`: the ready endpoints, of one port's name where one is given; bare addresses where the slice has
- * no port.
- */
-export function readyEndpoints(slices: readonly EndpointSlice[], portName?: string): string {
-  const items = slices.flatMap(({ endpoints, ports }) => {
-    const ready = endpoints.filter(({ conditions }) => conditions.ready ?? true)
-    const addresses = ready.flatMap(({ addresses: [first] }) => first ?? [])
-    if (ports.length === 0) return addresses
-    const shown = ports.filter(({ name }) => portName === undefined || name === portName)
+/** `10.0.0.1:80,10.0.0.2:80`: the ready endpoints of one port's name, slice by slice; bare addresses where a slice has no port. */
+export function readyEndpoints(slices: readonly EndpointSlice[], portName: string): string {
+  const items = slices.flatMap((slice) => {
+    const addresses = readyAddresses(slice)
+    if (slice.ports.length === 0) return addresses
+    const shown = slice.ports.filter(({ name }) => name === portName)
     return shown.flatMap(({ port = 0 }) => addresses.map((address) => hostPort(address, port)))
   })
   return shortList(items)
 }
 
+/** Port by port, over all slices. */
 function endpointList(slices: readonly EndpointSlice[]): string {
-  return slices.every(({ endpoints }) => endpoints.length === 0) ? '<none>' : readyEndpoints(slices)
+  if (slices.every(({ endpoints }) => endpoints.length === 0)) return '<none>'
+  const byPort = new Map<string, string[]>()
+  for (const slice of slices) {
+    const addresses = readyAddresses(slice)
+    if (slice.ports.length === 0) append(byPort, '', addresses)
+    for (const { name, protocol, port = 0 } of slice.ports) {
+      const endpoints = addresses.map((address) => hostPort(address, port))
+      append(byPort, `${name} ${protocol}`, endpoints)
+    }
+  }
+  return shortList([...byPort.values()].flat())
+}
+
+function append(lists: Map<string, string[]>, key: string, items: readonly string[]): void {
+  lists.set(key, [...(lists.get(key) ?? []), ...items])
+}
+
+/** Of the addresses of one endpoint, which are interchangeable, the first. */
+function readyAddresses({ endpoints }: EndpointSlice): string[] {
+  const ready = endpoints.filter(({ conditions }) => conditions.ready ?? true)
+  return ready.flatMap(({ addresses: [first] }) => first ?? [])
 }
 
 function serviceEndpoints({ objects }: Manifests): ServiceEndpoints[] {

@@ -22,7 +22,6 @@ export interface KubectlColumn<T> {
 
 export interface CellContext {
   readonly nowMs: number
-  readonly wide: boolean
 }
 
 /** The most that a cell lists before it counts the rest. */

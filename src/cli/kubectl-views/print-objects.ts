@@ -56,7 +56,7 @@ export function printObjects(
 ): void {
   const print = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined
   if (print === undefined) throw new UsageError(`get --manifests takes one of ${manifestKinds.join(', ')}`)
-  const text = print(manifests, filter, { nowMs: Date.now(), wide: output === 'wide' }, output)
+  const text = print(manifests, filter, { nowMs: Date.now() }, output)
   const where = filter.namespace === undefined ? '' : ` in ${filter.namespace} namespace.`
   if (text === '') io.stderr(`No resources found${where}\n`)
   else io.stdout(text)
@@ -70,7 +70,9 @@ function named<T extends { readonly metadata: Metadata }>(
     const objects = select(view, manifests, filter)
     if (filter.name !== undefined && objects.length === 0) throw new NotFoundError(view.plural, filter)
     if (output === 'json') return toJson(objectList(view, objects, filter))
-    return objects.length === 0 ? '' : table(view, objects, filter.namespace === undefined, context)
+    return objects.length === 0
+      ? ''
+      : table(view, objects, { everyNamespace: filter.namespace === undefined, wide: output === 'wide' }, context)
   }
   return Object.fromEntries(names.map((name) => [name, print]))
 }
@@ -91,10 +93,10 @@ function select<T extends { readonly metadata: Metadata }>(
 function table<T extends { readonly metadata: Metadata }>(
   view: KubectlView<T>,
   objects: readonly T[],
-  everyNamespace: boolean,
+  { everyNamespace, wide: everyColumn }: { readonly everyNamespace: boolean; readonly wide: boolean },
   context: CellContext,
 ): string {
-  const columns = view.columns.filter(({ wide }) => context.wide || wide !== true)
+  const columns = view.columns.filter(({ wide }) => everyColumn || wide !== true)
   const namespace = (text: string) => (everyNamespace ? [text] : [])
   const titles = [...namespace('NAMESPACE'), ...columns.map(({ title }) => title)]
   const rows = objects.map((object) => [
