@@ -29,6 +29,8 @@ enum limits {
 	/* Slots in one element of the arena: the kernel rounds elements up to 8
 	 * bytes, so that elements of one slot would take twice the memory. */
 	ARENA_SLOTS = 16,
+	/* TCP sockets whose peers are remembered; a power of two. */
+	TCP_PEERS = 65536,
 	/* Tries at a free source port before SNAT gives up. */
 	SNAT_TRIES = 24,
 	/* Kubernetes names: namespace and port name are DNS labels (63), a
@@ -290,6 +292,16 @@ struct socket_peer {
 	__u32 service;
 	__u32 backend; /* id */
 	__u32 pad2;
+};
+
+/* The same for a TCP socket, which has one peer all its life. */
+struct tcp_peer {
+	__u64 cookie;
+	struct addr backend;
+	struct addr frontend;
+	__be16 backend_port;
+	__be16 frontend_port;
+	__u32 service;
 };
 
 /* ----------------------------------------------------------------- devices */

@@ -70,6 +70,12 @@ static __always_inline __u32 hash_flow(__u32 seed, const struct flow_key *k)
 	return hash_end(hash_word(h, k->proto));
 }
 
+/* A socket stays with its backend of a Service: datagrams are chosen for one by one. */
+static __always_inline __u32 hash_socket(__u32 seed, __u64 cookie, __u32 service)
+{
+	return hash_end(hash_word(hash_word(seed ^ service, cookie), cookie >> 32));
+}
+
 /* A client with affinity has one slot whatever its port and the frontend. */
 static __always_inline __u32 hash_client(__u32 seed, const struct addr *client, __u64 affinity_id)
 {

@@ -128,14 +128,26 @@ struct {
 	__type(value, struct affinity);
 } MAP(affinities);
 
-/* Sockets that the socket hooks translated. Programs write and read; the agent
- * finds here the UDP sockets of a dead backend. */
+/* UDP sockets that the socket hooks translated. Programs write and read; the agent
+ * finds here those of a dead backend. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 65536);
 	__type(key, struct socket_key);
 	__type(value, struct socket_peer);
 } MAP(sockets);
+
+/* What TCP sockets asked for, by cookie modulo the number of elements: cookies are
+ * consecutive, so these are the latest. Who is overwritten after that many others
+ * sees the backend as its peer. Nothing is allocated, as in the table above: at
+ * connect that costs more than all the rest. Programs write and read. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, TCP_PEERS);
+	__type(key, __u32);
+	__type(value, struct tcp_peer);
+} MAP(tcp_peers);
 
 /* Packets by reason. Programs count, tools read. */
 struct {

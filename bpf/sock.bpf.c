@@ -108,7 +108,7 @@ static __always_inline int conclude(const struct peer *to, const struct socket_p
 	count(reason);
 	if (cfg.trace || unlikely(ctl && ctl->events >> reason & 1))
 		report_socket(to, chosen, be, reason | hook << 8, proto);
-	if (reason == REJECT_NO_ENDPOINT || reason == REJECT_UNKNOWN_PORT) {
+	if (unlikely(reason == REJECT_NO_ENDPOINT || reason == REJECT_UNKNOWN_PORT)) {
 		struct service_stat *st = bpf_map_lookup_elem(&service_stats, &chosen->service);
 
 		if (st)
@@ -121,14 +121,42 @@ static __always_inline int conclude(const struct peer *to, const struct socket_p
 }
 
 /* Remember what the socket asked for, so that getpeername and recvmsg can say it. */
-static __always_inline void socket_remember(struct socket_key *k, const struct socket_peer *chosen)
+static __always_inline void udp_remember(struct socket_key *k, const struct socket_peer *chosen, enum hook hook)
 {
-	struct socket_peer *old = bpf_map_lookup_elem(&sockets, k);
+	/* An unconnected socket sends to one peer many times, and connects seldom. */
+	if (hook != HOOK_CONNECT) {
+		struct socket_peer *old = bpf_map_lookup_elem(&sockets, k);
 
-	if (old && old->service == chosen->service && old->port == chosen->port &&
-	    addr_equal(&old->frontend, &chosen->frontend))
-		return;
+		if (old && old->service == chosen->service && old->port == chosen->port &&
+		    addr_equal(&old->frontend, &chosen->frontend))
+			return;
+	}
 	bpf_map_update_elem(&sockets, k, chosen, BPF_ANY);
+}
+
+static __always_inline struct tcp_peer *tcp_peer_of(__u64 cookie)
+{
+	__u32 i = cookie & (TCP_PEERS - 1);
+
+	return bpf_map_lookup_elem(&tcp_peers, &i);
+}
+
+static __always_inline void tcp_remember(const struct socket_key *k, const struct socket_peer *chosen)
+{
+	struct tcp_peer *peer = tcp_peer_of(k->cookie);
+
+	if (!peer)
+		return;
+	/* nobody's while it is written */
+	peer->cookie = 0;
+	barrier();
+	peer->backend = k->backend;
+	peer->backend_port = k->port;
+	peer->frontend = chosen->frontend;
+	peer->frontend_port = chosen->port;
+	peer->service = chosen->service;
+	barrier();
+	peer->cookie = k->cookie;
 }
 
 static __always_inline struct frontend *frontend_of_peer(const struct peer *to, __u8 proto, bool *known)
@@ -160,78 +188,97 @@ static __always_inline bool socket_is_ours(__u64 netns)
 	return cfg.socket_lb == SOCKET_LB_HOST && netns == cfg.host_netns;
 }
 
+/* Nothing to count: the socket does not go to a Service, or is not ours. */
+#define UNCONCERNED -1
+
+/* Choose for a socket that goes to `to`: a reason. FORWARD_SOCKET: be is the backend. */
+static __always_inline int socket_choose(struct bpf_sock_addr *ctx, const struct peer *to, enum hook hook,
+					 struct socket_peer *chosen, struct backend **be)
+{
+	const struct backend_set *set;
+	struct socket_key k = {};
+	__u8 proto = ctx->protocol;
+	struct service_stat *st;
+	struct frontend *fe;
+	struct addr client;
+	__u64 netns = 0;
+	bool known;
+
+	if (unlikely(proto != IPPROTO_TCP && proto != IPPROTO_UDP && proto != IPPROTO_SCTP))
+		return UNCONCERNED;
+	fe = frontend_of_peer(to, proto, &known);
+	if (!fe)
+		return UNCONCERNED;
+	/* most Services ask for no more than the socket's cookie */
+	if (cfg.socket_lb != SOCKET_LB_ALL ||
+	    unlikely(fe->flags & (FE_F_LOOPBACK | FE_F_AFFINITY) || fe->kind == FE_NODE_PORT))
+		netns = bpf_get_netns_cookie(ctx);
+	if (!socket_is_ours(netns))
+		return UNCONCERNED;
+	chosen->service = fe->service;
+	if (unlikely(!known))
+		return fe->flags & FE_F_REFUSE_UNKNOWN ? REJECT_UNKNOWN_PORT : PASS_NOT_SERVICE;
+	if (unlikely(fe->flags & FE_F_LOOPBACK && netns != cfg.host_netns))
+		return UNCONCERNED;
+	/* The ranges are compared with the source address, which is chosen later. */
+	if (unlikely(fe->flags & FE_F_SOURCE_RANGES))
+		return PASS_SOCKET;
+	/* A port that the application has bound may already talk to the chosen
+	 * backend, directly or through another VIP; the kernel would refuse the
+	 * second connection, tc gives it another port. The node's own NodePorts are
+	 * not left to tc: their replies are martians, see hop_to_self(). */
+	if (unlikely(proto == IPPROTO_TCP && ctx->sk && ctx->sk->src_port &&
+		     !(fe->kind == FE_NODE_PORT && netns == cfg.host_netns)))
+		return PASS_SOCKET;
+	set = &fe->sets[SCOPE_INTERNAL];
+	if (unlikely(!set->slots))
+		/* a drop shows as a timeout: the packets go to tc, which drops them */
+		return set->empty == EMPTY_DROP ? PASS_SOCKET : REJECT_NO_ENDPOINT;
+	k.cookie = bpf_get_socket_cookie(ctx);
+	client_of_socket(netns, &client);
+	chosen->backend = backend_select(fe, set, &client, hash_socket(cfg.seed, k.cookie, fe->service));
+	*be = backend_get(chosen->backend);
+	if (unlikely(!chosen->backend || !*be))
+		return PASS_NO_MEMORY;
+	st = bpf_map_lookup_elem(&service_stats, &chosen->service);
+	if (st)
+		st->flows++;
+	k.backend = (*be)->addr;
+	k.port = (*be)->port;
+	k.proto = proto;
+	if (proto == IPPROTO_TCP)
+		tcp_remember(&k, chosen);
+	else
+		udp_remember(&k, chosen, hook);
+	return FORWARD_SOCKET;
+}
+
 /* Choose for a socket that goes to `to`, which becomes the backend's. Returns what
  * the hook returns. */
 static __always_inline int socket_translate(struct bpf_sock_addr *ctx, struct peer *to, enum hook hook, bool *changed)
 {
 	struct socket_peer chosen = { .frontend = to->addr, .port = to->port };
-	struct socket_key k = {};
-	__u8 proto = ctx->protocol;
-	struct flow_key tuple = {};
-	struct service_stat *st;
-	struct frontend *fe;
-	struct backend *be;
-	struct addr client;
-	__u64 netns;
-	bool known;
+	struct backend *be = NULL;
+	int reason = socket_choose(ctx, to, hook, &chosen, &be);
+	int r;
 
 	*changed = false;
-	if (proto != IPPROTO_TCP && proto != IPPROTO_UDP && proto != IPPROTO_SCTP)
+	if (reason == UNCONCERNED)
 		return ALLOW;
-	fe = frontend_of_peer(to, proto, &known);
-	if (!fe)
-		return ALLOW;
-	netns = bpf_get_netns_cookie(ctx);
-	if (!socket_is_ours(netns))
-		return ALLOW;
-	chosen.service = fe->service;
-	if (!known)
-		return conclude(to, &chosen, NULL,
-				fe->flags & FE_F_REFUSE_UNKNOWN ? REJECT_UNKNOWN_PORT : PASS_NOT_SERVICE, hook, proto);
-	if (fe->flags & FE_F_LOOPBACK && netns != cfg.host_netns)
-		return ALLOW;
-	/* The ranges are compared with the source address, which is chosen later. */
-	if (fe->flags & FE_F_SOURCE_RANGES)
-		return conclude(to, &chosen, NULL, PASS_SOCKET, hook, proto);
-	/* A port that the application has bound may already talk to the chosen
-	 * backend, directly or through another VIP; the kernel would refuse the
-	 * second connection, tc gives it another port. The node's own NodePorts are
-	 * not left to tc: their replies are martians, see hop_to_self(). */
-	if (proto == IPPROTO_TCP && ctx->sk && ctx->sk->src_port &&
-	    !(fe->kind == FE_NODE_PORT && netns == cfg.host_netns))
-		return conclude(to, &chosen, NULL, PASS_SOCKET, hook, proto);
-	if (!fe->sets[SCOPE_INTERNAL].slots)
-		/* a drop shows as a timeout: the packets go to tc, which drops them */
-		return conclude(to, &chosen, NULL,
-				fe->sets[SCOPE_INTERNAL].empty == EMPTY_DROP ? PASS_SOCKET : REJECT_NO_ENDPOINT,
-				hook, proto);
-	k.cookie = bpf_get_socket_cookie(ctx);
-	client_of_socket(netns, &client);
-	tuple.src.w[2] = k.cookie;
-	tuple.src.w[3] = k.cookie >> 32;
-	tuple.dst = to->addr;
-	tuple.dport = to->port;
-	tuple.proto = proto;
-	chosen.backend = backend_select(fe, &fe->sets[SCOPE_INTERNAL], &client, hash_flow(cfg.seed, &tuple));
-	be = backend_get(chosen.backend);
-	if (!chosen.backend || !be)
-		return conclude(to, &chosen, NULL, PASS_NO_MEMORY, hook, proto);
-	st = bpf_map_lookup_elem(&service_stats, &chosen.service);
-	if (st)
-		st->flows++;
-	k.backend = be->addr;
-	k.port = be->port;
-	k.proto = proto;
-	socket_remember(&k, &chosen);
-	conclude(to, &chosen, be, FORWARD_SOCKET, hook, proto);
-	to->addr = be->addr;
-	to->port = be->port;
-	*changed = true;
-	return ALLOW;
+	if (reason != FORWARD_SOCKET)
+		be = NULL;
+	r = conclude(to, &chosen, be, reason, hook, ctx->protocol);
+	if (be) {
+		to->addr = be->addr;
+		to->port = be->port;
+		*changed = true;
+	}
+	return r;
 }
 
-/* The way back: is what the socket hears from a backend that it knows by a VIP? */
-static __always_inline struct socket_peer *socket_recall(struct bpf_sock_addr *ctx, const struct peer *from)
+/* The way back: is what the socket hears from a backend that it knows by a VIP?
+ * Then `from` becomes the VIP. */
+static __always_inline bool socket_recall(struct bpf_sock_addr *ctx, struct peer *from)
 {
 	struct socket_key k = {
 		.cookie = bpf_get_socket_cookie(ctx),
@@ -239,8 +286,24 @@ static __always_inline struct socket_peer *socket_recall(struct bpf_sock_addr *c
 		.port = from->port,
 		.proto = ctx->protocol,
 	};
+	struct socket_peer *known;
 
-	return bpf_map_lookup_elem(&sockets, &k);
+	if (k.proto == IPPROTO_TCP) {
+		struct tcp_peer *peer = tcp_peer_of(k.cookie);
+
+		if (!peer || peer->cookie != k.cookie || peer->backend_port != k.port ||
+		    !addr_equal(&peer->backend, &k.backend))
+			return false;
+		from->addr = peer->frontend;
+		from->port = peer->frontend_port;
+		return true;
+	}
+	known = bpf_map_lookup_elem(&sockets, &k);
+	if (!known)
+		return false;
+	from->addr = known->frontend;
+	from->port = known->port;
+	return true;
 }
 
 static __always_inline int forth4(struct bpf_sock_addr *ctx, enum hook hook)
@@ -272,25 +335,21 @@ static __always_inline int forth6(struct bpf_sock_addr *ctx, enum hook hook)
 
 static __always_inline int back4(struct bpf_sock_addr *ctx)
 {
-	struct socket_peer *known;
 	struct peer from = {};
 
 	peer_get4(ctx, &from);
-	known = socket_recall(ctx, &from);
-	if (known)
-		peer_put4(ctx, &known->frontend, known->port);
+	if (socket_recall(ctx, &from))
+		peer_put4(ctx, &from.addr, from.port);
 	return ALLOW;
 }
 
 static __always_inline int back6(struct bpf_sock_addr *ctx)
 {
-	struct socket_peer *known;
 	struct peer from = {};
 
 	peer_get6(ctx, &from);
-	known = socket_recall(ctx, &from);
-	if (known)
-		peer_put6(ctx, &known->frontend, known->port);
+	if (socket_recall(ctx, &from))
+		peer_put6(ctx, &from.addr, from.port);
 	return ALLOW;
 }
 

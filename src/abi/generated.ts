@@ -188,6 +188,7 @@ export const Limits = {
   SNAT_TRIES: 24,
   NAME_LEN: 64,
   FILTER_WORDS: 16384,
+  TCP_PEERS: 65536,
 } as const
 export type Limits = (typeof Limits)[keyof typeof Limits]
 /** Names of enum limits by value. */
@@ -197,6 +198,7 @@ export const limitsNames: Readonly<Record<number, string>> = {
   24: 'SNAT_TRIES',
   64: 'NAME_LEN',
   16384: 'FILTER_WORDS',
+  65536: 'TCP_PEERS',
 }
 
 /** enum reason. */
@@ -909,6 +911,30 @@ const sourceRangeKeyLayout: StructLayout = {
 /** Codec of struct source_range_key, 24 bytes. */
 export const sourceRangeKeyCodec: Codec<SourceRangeKey> = structCodec(sourceRangeKeyLayout)
 
+/** struct tcp_peer. */
+export interface TcpPeer {
+  readonly cookie: bigint
+  readonly backend: Address
+  readonly frontend: Address
+  readonly backendPort: number
+  readonly frontendPort: number
+  readonly service: number
+}
+const tcpPeerLayout: StructLayout = {
+  name: 'tcp_peer',
+  size: 48,
+  fields: [
+    ['cookie', 0, 'u64'],
+    ['backend', 8, 'address'],
+    ['frontend', 24, 'address'],
+    ['backendPort', 40, 'be16'],
+    ['frontendPort', 42, 'be16'],
+    ['service', 44, 'u32'],
+  ],
+}
+/** Codec of struct tcp_peer, 48 bytes. */
+export const tcpPeerCodec: Codec<TcpPeer> = structCodec(tcpPeerLayout)
+
 /** Every map: its kind, its size as written in C, its codecs. */
 export const mapSpecs = {
   affinities: {
@@ -963,7 +989,8 @@ export const mapSpecs = {
     key: sourceRangeKeyCodec,
     value: sourceRangeCodec,
   },
+  tcp_peers: { name: 'tcp_peers', type: 'ARRAY', flags: 1024, maxEntries: 65536, key: u32Codec, value: tcpPeerCodec },
 } as const
 
 /** Of all layouts that maps reach: pinned maps of another fingerprint are not taken over. */
-export const abiFingerprint = 0x089c1f2a
+export const abiFingerprint = 0x62b4fa3c

@@ -195,6 +195,11 @@ const goldens = [
     { prefixlen: 136, service: 0x01020304, addr: four },
     { 0: '88', 4: '01020304', 8: fourHex },
   ),
+  golden(
+    abi.tcpPeerCodec,
+    { cookie: 0x0102030405060708n, backend: four, frontend: six, backendPort: 8080, frontendPort: 80, service: 9 },
+    { 0: '0807060504030201', 8: fourHex, 24: sixHex, 40: '1f90', 42: '0050', 44: '09' },
+  ),
 ] as const
 
 function bytesOf(size: number, golden: Golden): Uint8Array {
