@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A translated packet, its checksums computed from the packet as a whole. */
 
+import { crc32c } from '../trace/crc32c.ts'
 import { internetChecksum } from './checksum.ts'
-import { crc32c } from './crc32c.ts'
 import type { AddressText, Frame, Tuple } from './read-frame.ts'
 
 const TCP = 6

@@ -24,6 +24,8 @@ export interface Places {
 }
 
 const nodeAddresses = new Set([nodeIp4, nodeIp6, '127.0.0.1'])
+/** Mostly those that requests and replies come by. */
+const hooks: readonly PacketProgram[] = [...packetPrograms, 'xdp_net', 'xdp_net', 'tc_net_in', 'tc_pod_in', 'tc_pod_in']
 const clientPorts = [0, 53, 2000, 9090, 29_999, 30_000, 40_000, 40_001, 65_535]
 const flagsOfTcp = ['S', 'S', 'S', 'A', 'A', 'PA', 'FA', 'F', 'R', 'RA', 'SA', '', 'SF', 'SR', 'FR']
 const chunks = [1, 1, 0, 0, 3, 6, 14]
@@ -71,7 +73,7 @@ export class Traffic {
     if (!fits(frame)) return { program: 'xdp_net', frame, ownPacket: false }
     const read = readFrame(frame)
     const ownPacket = typeof read !== 'string' && nodeAddresses.has(this.#ends(read).src)
-    return { program: ownPacket ? 'tc_net_out' : this.#random.pick(packetPrograms), frame, ownPacket }
+    return { program: ownPacket ? 'tc_net_out' : this.#random.pick(hooks), frame, ownPacket }
   }
 
   #pair(): { readonly src: string; readonly dst: string } {
@@ -98,7 +100,7 @@ export class Traffic {
   #transport(base: Packet, sport: number, dport: number): Packet {
     const random = this.#random
     const dice = random.below(20)
-    if (dice < 12) {
+    if (dice < 11) {
       const more = { flags: random.pick(flagsOfTcp), seq: random.word(), ack: random.word() }
       return base.tcp(sport, dport, { ...more, options: random.chance(0.2) ? random.bytes(12) : new Uint8Array() })
     }
@@ -174,7 +176,7 @@ export class Traffic {
     const random = this.#random
     const { src, dst } = this.#pair()
     const whole = this.#transport(packet(src, dst).df(false), random.pick(clientPorts), random.pick(this.#places.ports))
-    const parts = fragments(whole.payload(random.between(64, 400)).bytes(), 8 * random.between(1, 12), random.below(8))
+    const parts = fragments(whole.payload(random.between(64, 400)).bytes(), 8 * random.between(3, 16), random.below(8))
     const ordered = random.chance(0.7) ? parts.reverse() : random.shuffled(parts)
     this.#pending = random.some(ordered, 0.9).map((part) => this.#arrive(part))
     // They take one way, mostly.

@@ -3,7 +3,7 @@
 
 import { type Address, isIpv4, parseAddress } from '../../../src/abi/address.ts'
 import { internetChecksum, pseudoHeaderSum } from '../../../src/reference/checksum.ts'
-import { crc32c } from '../../../src/reference/crc32c.ts'
+import { crc32c } from '../../../src/trace/crc32c.ts'
 import { ETHERNET_BYTES, EtherType, Protocol, tcpFlags } from './packet-format.ts'
 
 export type Mac = readonly [number, number, number, number, number, number]

@@ -3,7 +3,7 @@
 
 import { addressFromBytes, formatAddress } from '../../../src/abi/address.ts'
 import { checksumHolds, pseudoHeaderSum } from '../../../src/reference/checksum.ts'
-import { crc32c } from '../../../src/reference/crc32c.ts'
+import { crc32c } from '../../../src/trace/crc32c.ts'
 import { ETHERNET_BYTES, EtherType, isExtension, Protocol, tcpFlags } from './packet-format.ts'
 
 export interface ReadPacket {
