@@ -281,7 +281,7 @@ __noinline int CHECKED_ONCE(flow_create)(ctx_t *ctx, const struct packet *p, con
 		.service = fe->service,
 		.backend = s->backend,
 		.kind = fe->kind,
-		.state = p->tcp_flags & TCP_FIN ? FLOW_FIN : 0,
+		.state = p->tcp_flags & TCP_RST ? FLOW_RST : p->tcp_flags & TCP_FIN ? FLOW_FIN : 0,
 		.hop_epoch = ctl->hop_epoch,
 		.hop_s = now_s(now),
 		.seen_ns = now,
@@ -297,18 +297,12 @@ __noinline int CHECKED_ONCE(flow_create)(ctx_t *ctx, const struct packet *p, con
 		.backend = s->backend,
 		.flags = FLOW_F_REPLY,
 		.kind = fe->kind,
-		.state = p->tcp_flags & TCP_FIN ? FLOW_PEER_FIN : 0,
+		.state = p->tcp_flags & TCP_RST ? FLOW_RST : p->tcp_flags & TCP_FIN ? FLOW_PEER_FIN : 0,
 		.hop_epoch = ctl->hop_epoch,
 		.hop_s = now_s(now),
 		.seen_ns = now,
 		.seen_ticks = ticks_now(),
 	};
-	/* a FIN may be the first that is seen of a connection; what flow_track() notes of
-	 * the first packet is noted in the draft alone */
-	if (unlikely(p->tcp_flags & (TCP_FIN | TCP_RST))) {
-		request->state = p->tcp_flags & TCP_RST ? FLOW_RST : FLOW_FIN;
-		reply->state = p->tcp_flags & TCP_RST ? FLOW_RST : FLOW_PEER_FIN;
-	}
 	if (be->flags & BE_F_LOCAL)
 		flags |= FLOW_F_LOCAL;
 	if (s->scope == SCOPE_INTERNAL)
