@@ -391,6 +391,7 @@ enum reason {
 	PASS_LATER_HOOK = 3,   /* XDP leaves the packet to tc */
 	PASS_NO_MEMORY = 4,    /* a table refused an entry: fail open */
 	PASS_SOCKET = 5,       /* the socket hook leaves the socket to tc */
+	PASS_TRACKED = 6,      /* a connection that the stack translates: it was there before maglane */
 	/* forward */
 	FORWARD_NEW = 8,
 	FORWARD_FLOW = 9,

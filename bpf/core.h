@@ -245,6 +245,29 @@ static __noinline int service_admit(const struct packet *p, const struct fronten
 	return s->backend ? CONTINUE : PASS_NO_MEMORY;
 }
 
+/* Is this the middle of a connection that conntrack knows from the client to the VIP
+ * itself? What maglane translates reaches conntrack as client ↔ backend: another proxy
+ * made this one, and its connections live on. CONTINUE: no. */
+static __noinline int leave_to_stack(ctx_t *ctx, const struct packet *p)
+{
+	if (!cfg.have_conntrack || p->key.proto != IPPROTO_TCP || starts_flow(p) || p->key.dir == DIR_EGRESS)
+		return CONTINUE;
+#ifdef MAGLANE_XDP
+	(void)ctx;
+	return PASS_LATER_HOOK;
+#else
+	struct flow_draft *draft = draft_get();
+
+	if (!draft)
+		return PASS_NO_MEMORY;
+	draft->reply_key.src = p->key.dst;
+	draft->reply_key.dst = p->key.src;
+	draft->reply_key.sport = p->key.dport;
+	draft->reply_key.dport = p->key.sport;
+	return tuple_is_tracked(ctx, p, &draft->reply_key) ? PASS_TRACKED : CONTINUE;
+#endif
+}
+
 /* A packet to an address that is a VIP as a whole, on a port that nobody claims. */
 static __always_inline int wildcard_verdict(const struct packet *p, const struct frontend *fe, struct subject *s)
 {
@@ -389,7 +412,9 @@ static __always_inline int decide(ctx_t *ctx, struct packet *p, struct subject *
 		if (r != CONTINUE)
 			return r;
 	} else {
-		r = service_admit(p, fe, s);
+		r = leave_to_stack(ctx, p);
+		if (r == CONTINUE)
+			r = service_admit(p, fe, s);
 		if (r != CONTINUE)
 			return r;
 		be = backend_get(s->backend);

@@ -55,6 +55,7 @@ export interface Judgement {
   readonly backend: number | undefined
 }
 
+const TCP = 6
 const LOOPBACK_IFINDEX = 1
 const UDP = 17
 const SCTP = 132
@@ -221,6 +222,10 @@ class Case {
   #admit(frontend: WorldFrontend): Judgement {
     const { bytes, frame } = this.#packet
     const about = { service: frontend.service, backend: 0 }
+    // The middle of a connection may be another proxy's, which only tc can find out.
+    const middle = this.#tuple.protocol === TCP && !frame.life.starts
+    if (middle && this.#knobs.asksConntrack && this.#packet.passage.hook === 'xdp_net')
+      return verdict('PASS_LATER_HOOK', bytes)
     if (frontend.loopback && !this.#fromHost) return verdict('PASS_NOT_SERVICE', bytes, about)
     if (frontend.guarded && !this.#world.allows(frontend.service, this.#tuple.src))
       return verdict('DROP_SOURCE_RANGE', bytes, about)

@@ -247,5 +247,7 @@ test('xdp_net leaves the first packet for a backend here to tc, which can ask co
     'FORWARD_NEW',
   )
   const ack = request.flags('A')
+  const stranger = ack.from(places.client, CLIENT_PORT + 1)
+  walk(own, { at: 'xdp_net', sent: stranger, becomes: stranger, action: 'pass' }, 'PASS_LATER_HOOK')
   walk(own, { at: 'xdp_net', sent: ack, becomes: ack.to(places.podHere, 8080), action: 'pass' }, 'FORWARD_FLOW')
 })
