@@ -2,23 +2,12 @@
 /** `maglane agent`: keeps a node's Services programmed. */
 
 import { renameSync, writeFileSync } from 'node:fs'
-import { runAgent, type Source } from '../agent/agent.ts'
+import { type ReadyFacts, runAgent } from '../agent/agent.ts'
 import { lineLog } from '../agent/log.ts'
-import type { Config } from '../config/config.ts'
+import { runWithReloads } from '../agent/run-with-reloads.ts'
+import { kubernetesSource, manifestSource } from '../agent/sources.ts'
 import { CONFIG_FLAGS } from '../config/flags.ts'
-import { loadConfig } from '../config/load-config.ts'
-import { watchManifests } from '../source/manifests.ts'
 import { defineCommand, UsageError } from './command.ts'
-
-function manifestSource(folder: string, config: Config): Source {
-  return (signal, publish) =>
-    watchManifests(folder, {
-      signal,
-      onChange: publish,
-      ...(config.serviceCidrs.length > 0 ? { serviceCidrs: config.serviceCidrs } : {}),
-      nodePortRange: config.nodePortRange,
-    })
-}
 
 /** Whole or not at all: whoever waits for the file may read it at once. */
 function writeReadyFile(path: string, text: string): void {
@@ -28,14 +17,20 @@ function writeReadyFile(path: string, text: string): void {
 
 export const command = defineCommand({
   summary: 'Keep the Services of this node programmed',
-  usage: 'agent --manifests DIR [--node NAME] [--instance NAME] [OPTIONS]',
+  usage: 'agent [--kubeconfig FILE | --manifests DIR] [--node NAME] [--instance NAME] [OPTIONS]',
   description: [
-    'Reads the manifests, programs the kernel, attaches to the devices and the cgroup of this node, and follows every',
-    'change. When it ends, by whatever cause, maps and programs stay and traffic goes on; the next start takes over.',
+    "Follows the API server of the cluster (a Pod's service account, or --kubeconfig) or a folder of manifests, programs",
+    'the kernel, attaches to the devices and the cgroup of this node, and keeps up with every change. When it ends, by',
+    'whatever cause, maps and programs stay and traffic goes on; the next start takes over. SIGHUP reads --config again.',
     'Logs go to standard error; a line of JSON on standard output says that everything is in place.',
   ].join('\n'),
   options: {
-    manifests: { type: 'string', short: 'm', placeholder: 'DIR', description: 'Folder of manifests, watched' },
+    manifests: {
+      type: 'string',
+      short: 'm',
+      placeholder: 'DIR',
+      description: 'Folder of manifests, watched, instead of an API server',
+    },
     instance: {
       type: 'string',
       default: 'default',
@@ -51,6 +46,10 @@ export const command = defineCommand({
     ...CONFIG_FLAGS,
   },
   examples: [
+    {
+      command: 'maglane agent --config /etc/maglane/config.conf',
+      does: 'A node of a cluster, in a Pod or with a kubeconfig',
+    },
     { command: 'maglane agent --manifests /etc/maglane', does: 'A standalone load balancer' },
     {
       command: 'maglane agent --manifests /etc/maglane --node node-a --cluster-cidr 10.244.0.0/16 --devices eth0',
@@ -60,24 +59,22 @@ export const command = defineCommand({
   run: async ({ values, positionals }, io) => {
     if (positionals.length > 0) throw new UsageError(`agent takes options only, got "${positionals[0]}"`)
     const { manifests, instance, cgroup, 'ready-file': readyFile, ...flags } = values
-    if (manifests === undefined) throw new UsageError('--manifests DIR is missing')
     if (!/^[\w-]{1,64}$/.test(instance))
       throw new UsageError(`--instance takes letters, digits, - and _, got "${instance}"`)
     const log = lineLog(io.stderr)
-    const { config, notes } = await loadConfig(flags)
-    for (const note of notes) log('info', note)
-    await runAgent({
-      config,
-      instance,
-      cgroup,
-      source: manifestSource(manifests, config),
+    const onReady = (facts: ReadyFacts) => {
+      const text = `${JSON.stringify({ event: 'ready', ...facts })}\n`
+      log('info', 'ready', { ...facts })
+      io.stdout(text)
+      if (readyFile !== undefined) writeReadyFile(readyFile, text)
+    }
+    await runWithReloads({
+      flags,
       log,
       signal: io.signal,
-      onReady: (facts) => {
-        const text = `${JSON.stringify({ event: 'ready', ...facts })}\n`
-        log('info', 'ready', { ...facts })
-        io.stdout(text)
-        if (readyFile !== undefined) writeReadyFile(readyFile, text)
+      run: async (config, signal) => {
+        const source = manifests === undefined ? kubernetesSource(config, log) : manifestSource(manifests, config)
+        await runAgent({ config, instance, cgroup, source, log, signal, onReady })
       },
     })
     return 0

@@ -75,6 +75,8 @@ export interface Config {
   readonly configSyncPeriodMs: number
   /** Path; '' for the ways of a Pod in the cluster. */
   readonly kubeconfig: string
+  /** URL of the API server, instead of the kubeconfig's; '' for that one. */
+  readonly master: string
 }
 
 export const DEFAULT_CONFIG: Config = {
@@ -101,6 +103,7 @@ export const DEFAULT_CONFIG: Config = {
   metricsBindAddress: '127.0.0.1:10249',
   configSyncPeriodMs: 900_000,
   kubeconfig: '',
+  master: '',
 }
 
 /** Something in a file or a flag that cannot be used. */

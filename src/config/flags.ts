@@ -108,7 +108,12 @@ export const CONFIG_FLAGS = {
     description: 'Health checks (default 0.0.0.0:10256)',
   },
   'metrics-bind-address': { type: 'string', placeholder: 'IP:PORT', description: 'Metrics (default 127.0.0.1:10249)' },
-  kubeconfig: { type: 'string', placeholder: 'FILE', description: 'How to reach the API server' },
+  kubeconfig: {
+    type: 'string',
+    placeholder: 'FILE',
+    description: "How to reach the API server; default: a Pod's service account",
+  },
+  master: { type: 'string', placeholder: 'URL', description: "The API server, instead of the kubeconfig's" },
 } as const
 
 export type ConfigFlag = keyof typeof CONFIG_FLAGS
@@ -140,6 +145,7 @@ export function readConfigFlags(flags: FlagValues): Partial<Config> {
     healthzBindAddress: one(flags, 'healthz-bind-address'),
     metricsBindAddress: one(flags, 'metrics-bind-address'),
     kubeconfig: one(flags, 'kubeconfig'),
+    master: one(flags, 'master'),
   }
   return Object.fromEntries(Object.entries(entries).filter(([, value]) => value !== undefined))
 }

@@ -207,6 +207,8 @@ describe('readConfigFlags()', () => {
         '0.0.0.0:1',
         '--kubeconfig',
         'k',
+        '--master',
+        'https://192.0.2.1:6443',
         '--pod-bridge-interface',
         'cni0',
       ],
@@ -234,6 +236,7 @@ describe('readConfigFlags()', () => {
       healthzBindAddress: '',
       metricsBindAddress: '0.0.0.0:1',
       kubeconfig: 'k',
+      master: 'https://192.0.2.1:6443',
     } satisfies Partial<Config>)
   })
 

@@ -80,7 +80,7 @@ function loadConfig({ kubeconfig, master }: AccessOptions): KubeConfig {
   else if (master) config.loadFromClusterAndUser({ name: 'master', server: master, skipTLSVerify: false }, { name: '' })
   else
     throw new KubeAccessError(
-      'no API server: give --kubeconfig, or run in a Pod with a service account (KUBERNETES_SERVICE_HOST is not set)',
+      'no API server: give --kubeconfig or --manifests, or run in a Pod with a service account (KUBERNETES_SERVICE_HOST is not set)',
     )
   if (!config.getCurrentCluster())
     throw new KubeAccessError(`${kubeconfig}: current-context '${config.currentContext}' names no cluster`)
