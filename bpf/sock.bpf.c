@@ -56,13 +56,14 @@ static __always_inline void peer_put6(struct bpf_sock_addr *ctx, const struct ad
 	ctx->user_port = port;
 }
 
-/* A socket's client for affinity is its network namespace, which is to say its
- * pod or the node: its source address is not known yet. No address of the wire
- * starts with these words (ffff:ffff::/32 is multicast). */
-static __always_inline void client_of_socket(__u64 netns, struct addr *client)
+/* The node's processes are one client for affinity, and one more for the other
+ * family, whose backends have other addresses: the source address is not known
+ * yet. No address of the wire starts with these words (ffff:ffff::/32 is
+ * multicast). */
+static __always_inline void client_of_socket(__u64 netns, const struct addr *to, struct addr *client)
 {
 	client->w[0] = 0xffffffff;
-	client->w[1] = 0;
+	client->w[1] = addr_is4(to);
 	client->w[2] = netns;
 	client->w[3] = netns >> 32;
 }
@@ -223,6 +224,9 @@ static __always_inline int socket_choose(struct bpf_sock_addr *ctx, const struct
 	/* The ranges are compared with the source address, which is chosen later. */
 	if (unlikely(fe->flags & FE_F_SOURCE_RANGES))
 		return PASS_SOCKET;
+	/* Affinity knows a pod by its address, whether a socket or tc sees what it sends. */
+	if (unlikely(fe->flags & FE_F_AFFINITY && netns != cfg.host_netns))
+		return PASS_SOCKET;
 	/* A port that the application has bound may already talk to the chosen
 	 * backend, directly or through another VIP; the kernel would refuse the
 	 * second connection, tc gives it another port. The node's own NodePorts are
@@ -235,7 +239,7 @@ static __always_inline int socket_choose(struct bpf_sock_addr *ctx, const struct
 		/* a drop shows as a timeout: the packets go to tc, which drops them */
 		return set->empty == EMPTY_DROP ? PASS_SOCKET : REJECT_NO_ENDPOINT;
 	k.cookie = bpf_get_socket_cookie(ctx);
-	client_of_socket(netns, &client);
+	client_of_socket(netns, &to->addr, &client);
 	chosen->backend = backend_select(fe, set, &client, hash_socket(cfg.seed, k.cookie, fe->service));
 	*be = backend_get(chosen->backend);
 	if (unlikely(!chosen->backend || !*be))
