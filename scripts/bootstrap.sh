@@ -54,6 +54,7 @@ list_missing() {
 	need nftables has nft
 	need conntrack has conntrack
 	need ethtool has ethtool
+	need iputils-ping has ping
 	need procps has sysctl
 	need util-linux has nsenter
 	need curl has curl
