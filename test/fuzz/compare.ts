@@ -2,7 +2,7 @@
 /** Holds what a program did with a packet against the reference's judgement. */
 
 import assert from 'node:assert/strict'
-import type { Config } from '../../src/abi/generated.ts'
+import { type Config, Direction, Hook } from '../../src/abi/generated.ts'
 import { type Judgement, ReferenceNode } from '../../src/reference/reference-node.ts'
 import { readWorld, textOf } from '../../src/reference/world.ts'
 import { noConfig, type Outcome, type TestNode } from '../bpf/support/test-node.ts'
@@ -33,7 +33,7 @@ export function runBoth(
   const outcome = node.run(program, frame, {
     ingressIfindex: ownPacket && program === 'tc_net_out' ? 0 : LOOPBACK_IFINDEX,
   })
-  const chosenPort = outcome.event.newSport === 0 ? undefined : outcome.event.newSport
+  const chosenPort = outcome.event.newSport || portOfEntry(node, outcome)
   const passage = { hook: program, ifindex: LOOPBACK_IFINDEX, ownPacket }
   const judgement = reference.judge(frame, passage, chosenPort)
   const { reason, action, event } = outcome
@@ -44,6 +44,15 @@ export function runBoth(
   )
   if (judgement.packet) assertSame(outcome.packet, judgement.packet, judgement)
   return { outcome, judgement }
+}
+
+/** Of a packet that was dropped after its flow was made: the drop does not tell the port, the flow's entry does. */
+function portOfEntry(node: TestNode, { action, event }: Outcome): number | undefined {
+  if (action !== 'drop') return undefined
+  const { src, dst, sport, dport, proto, hook } = event
+  const egress = hook === Hook.HOOK_TC_NET_OUT || hook === Hook.HOOK_TC_POD_OUT
+  const dir = egress ? Direction.DIR_EGRESS : Direction.DIR_INGRESS
+  return node.maps.flows.get({ src, dst, sport, dport, proto, dir })?.sport
 }
 
 /** Byte for byte; zero in one's complement may be written in two ways. */
