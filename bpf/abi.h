@@ -31,6 +31,8 @@ enum limits {
 	ARENA_SLOTS = 16,
 	/* TCP sockets whose peers are remembered; a power of two. */
 	TCP_PEERS = 65536,
+	/* Destinations that each CPU remembers the routes of; a power of two. */
+	KNOWN_ROUTES = 1024,
 	/* Tries at a free source port before SNAT gives up. */
 	SNAT_TRIES = 24,
 	/* Kubernetes names: namespace and port name are DNS labels (63), a
@@ -226,6 +228,16 @@ struct hop {
 	__u16 flags; /* enum hop_flags */
 };
 
+/* What the kernel's route lookup said a moment ago: one cache line. */
+struct known_route {
+	struct addr dst;
+	struct addr src; /* the node's, towards dst */
+	struct hop hop;
+	__u32 in_ifindex; /* 0: nothing is known */
+	__u32 hop_epoch; /* control.hop_epoch, and jiffies, at that moment */
+	__u32 ticks;
+};
+
 /* All that an established packet needs, in one lookup. */
 struct flow {
 	struct addr src; /* after translation */
@@ -256,6 +268,7 @@ struct flow_draft {
 	struct addr src; /* the node's, towards the backend */
 	struct frontend frontend; /* what a direct connection has in their place */
 	struct backend backend;
+	__u32 fib[16]; /* struct bpf_fib_lookup */
 };
 
 /* Fragments carry no ports but the first (RFC 791, RFC 8200). */

@@ -42,8 +42,8 @@ static __always_inline int flow_send(ctx_t *ctx, const struct packet *p, const s
 static __noinline int flow_refresh_hop(ctx_t *ctx, const struct packet *p, struct flow *f, __u32 epoch)
 {
 	struct hop hop = {};
-	struct addr dst = f->dst, src;
-	int r = route(ctx, p->ifindex, &dst, &hop, &src);
+	struct addr src;
+	int r = route(ctx, p->ifindex, &f->dst, &hop, &src);
 
 	if (r == ROUTE_LOCAL)
 		return DROP_NO_ROUTE;

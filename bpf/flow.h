@@ -11,13 +11,6 @@
 
 #define EEXIST 17
 
-static __always_inline struct flow_draft *draft_get(void)
-{
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&drafts, &zero);
-}
-
 static __always_inline struct flow *flow_lookup(const struct flow_key *k)
 {
 	return bpf_map_lookup_elem(&flows, k);

@@ -112,6 +112,15 @@ struct {
 	__type(value, struct flow_draft);
 } MAP(drafts);
 
+/* Routes to backends, by a hash of their addresses: each is asked for at most once
+ * in ROUTE_TICKS, however many flows start. Programs only. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, KNOWN_ROUTES);
+	__type(key, __u32);
+	__type(value, struct known_route);
+} MAP(routes);
+
 /* Ports of fragmented datagrams. Programs only. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

@@ -4,7 +4,9 @@
 #define MAGLANE_ROUTE_H
 
 #include "config.h"
+#include "filter.h"
 #include "packet.h"
+#include "reason.h"
 
 #define AF_INET 2
 #define AF_INET6 10
@@ -35,6 +37,17 @@ static __always_inline __u32 now_s(__u64 now_ns)
 	return now_ns / 1000000000ULL;
 }
 
+/* How long a route is believed without asking: the lookup takes as long as two
+ * entries of a table take to make, for IPv6 as ten. */
+#define ROUTE_TICKS 100
+
+static __always_inline struct flow_draft *draft_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&drafts, &zero);
+}
+
 static __always_inline struct device *device_get(__u32 ifindex)
 {
 	return bpf_map_lookup_elem(&devices, &ifindex);
@@ -50,38 +63,39 @@ static __always_inline void route_synthetic(const struct addr *dst, struct hop *
 		src->w[i] = addr_is4(dst) ? cfg.synthetic_src4.w[i] : cfg.synthetic_src6.w[i];
 }
 
-/* The next hop of what came in on in_ifindex towards dst, and the source address that the node would use.
- * CONTINUE, ROUTE_LOCAL, or a reason. */
-static __noinline int route(ctx_t *ctx, __u32 in_ifindex, const struct addr *dst, struct hop *hop, struct addr *src)
+static __always_inline int route_ask(ctx_t *ctx, __u32 in_ifindex, const struct addr *dst, struct hop *hop, struct addr *src)
 {
-	struct bpf_fib_lookup fib = {};
+	struct flow_draft *draft = draft_get();
+	struct bpf_fib_lookup *fib;
 	bool v4 = addr_is4(dst);
 	struct device *dev = NULL;
 	__u32 ifindex;
 	long r;
 
-	if (cfg.synthetic) {
-		route_synthetic(dst, hop, src);
-		return CONTINUE;
-	}
-	fib.ifindex = in_ifindex;
+	if (!draft)
+		return DROP_NO_ROUTE;
+	/* on the stack it would be 64 bytes, which the deepest calls do not have */
+	_Static_assert(sizeof(*fib) == sizeof(draft->fib), "struct bpf_fib_lookup has another size");
+	fib = (struct bpf_fib_lookup *)draft->fib;
+	__builtin_memset(fib, 0, sizeof(*fib));
+	fib->ifindex = in_ifindex;
 	/* any length: with it the kernel tells the route's MTU, not the device's */
-	fib.tot_len = 20;
+	fib->tot_len = 20;
 	if (v4) {
-		fib.family = AF_INET;
-		fib.ipv4_dst = dst->w[3];
+		fib->family = AF_INET;
+		fib->ipv4_dst = dst->w[3];
 	} else {
-		fib.family = AF_INET6;
-		addr_set6((struct addr *)fib.ipv6_dst, dst->w);
+		fib->family = AF_INET6;
+		addr_set6((struct addr *)fib->ipv6_dst, dst->w);
 	}
-	r = bpf_fib_lookup(ctx, &fib, sizeof(fib), cfg.have_fib_src ? FIB_LOOKUP_SRC : 0);
+	r = bpf_fib_lookup(ctx, fib, sizeof(*fib), cfg.have_fib_src ? FIB_LOOKUP_SRC : 0);
 	if (r == BPF_FIB_LKUP_RET_NOT_FWDED) /* local delivery */
 		return ROUTE_LOCAL;
 	if (r != BPF_FIB_LKUP_RET_SUCCESS && r != BPF_FIB_LKUP_RET_NO_NEIGH)
 		return DROP_NO_ROUTE;
-	ifindex = fib.ifindex;
+	ifindex = fib->ifindex;
 	hop->ifindex = ifindex;
-	hop->mtu = fib.tot_len; /* a union with mtu_result */
+	hop->mtu = fib->tot_len; /* a union with mtu_result */
 	hop->flags = 0;
 	if (ifindex != in_ifindex || !cfg.have_fib_src)
 		dev = device_get(ifindex);
@@ -89,8 +103,8 @@ static __noinline int route(ctx_t *ctx, __u32 in_ifindex, const struct addr *dst
 		hop->flags = HOP_F_XDP;
 	if (r == BPF_FIB_LKUP_RET_SUCCESS) {
 		hop->flags |= HOP_F_NEIGH;
-		__builtin_memcpy(hop->dmac, fib.dmac, ETH_ALEN);
-		__builtin_memcpy(hop->smac, fib.smac, ETH_ALEN);
+		__builtin_memcpy(hop->dmac, fib->dmac, ETH_ALEN);
+		__builtin_memcpy(hop->smac, fib->smac, ETH_ALEN);
 	} else {
 		__builtin_memset(hop->dmac, 0, 2 * ETH_ALEN);
 		/* mtu_result is only filled in on success */
@@ -98,14 +112,55 @@ static __noinline int route(ctx_t *ctx, __u32 in_ifindex, const struct addr *dst
 	}
 	if (cfg.have_fib_src) {
 		if (v4)
-			addr_set4(src, fib.ipv4_src);
+			addr_set4(src, fib->ipv4_src);
 		else
-			addr_set6(src, fib.ipv6_src);
+			addr_set6(src, fib->ipv6_src);
 	} else if (dev) {
 		*src = v4 ? dev->addr4 : dev->addr6;
 	} else {
 		return DROP_NO_ROUTE;
 	}
+	return CONTINUE;
+}
+
+static __always_inline struct known_route *known_route_of(const struct addr *dst)
+{
+	__u32 i = filter_bit(filter_addr(dst), 0, 0) & (KNOWN_ROUTES - 1);
+
+	return bpf_map_lookup_elem(&routes, &i);
+}
+
+/* The next hop of what came in on in_ifindex towards dst, and the source address that the node would use.
+ * CONTINUE, ROUTE_LOCAL, or a reason. */
+static __noinline int route(ctx_t *ctx, __u32 in_ifindex, const struct addr *dst, struct hop *hop, struct addr *src)
+{
+	const struct control *ctl = control_get();
+	struct known_route *known;
+	int r;
+
+	if (cfg.synthetic) {
+		route_synthetic(dst, hop, src);
+		return CONTINUE;
+	}
+	known = known_route_of(dst);
+	if (!ctl || !known)
+		return DROP_NO_ROUTE;
+	if (known->in_ifindex == in_ifindex && known->hop_epoch == ctl->hop_epoch && addr_equal(&known->dst, dst) &&
+	    ticks_now() - known->ticks < ROUTE_TICKS) {
+		*hop = known->hop;
+		*src = known->src;
+		return CONTINUE;
+	}
+	r = route_ask(ctx, in_ifindex, dst, hop, src);
+	/* where a neighbour is still being looked for, the next packet asks again */
+	if (r != CONTINUE || !(hop->flags & HOP_F_NEIGH))
+		return r;
+	known->in_ifindex = in_ifindex;
+	known->hop_epoch = ctl->hop_epoch;
+	known->ticks = ticks_now();
+	known->dst = *dst;
+	known->src = *src;
+	known->hop = *hop;
 	return CONTINUE;
 }
 

@@ -187,6 +187,7 @@ export const Limits = {
   ARENA_SLOTS: 16,
   SNAT_TRIES: 24,
   NAME_LEN: 64,
+  KNOWN_ROUTES: 1024,
   FILTER_WORDS: 16384,
   TCP_PEERS: 65536,
 } as const
@@ -197,6 +198,7 @@ export const limitsNames: Readonly<Record<number, string>> = {
   16: 'ARENA_SLOTS',
   24: 'SNAT_TRIES',
   64: 'NAME_LEN',
+  1024: 'KNOWN_ROUTES',
   16384: 'FILTER_WORDS',
   65536: 'TCP_PEERS',
 }
@@ -677,10 +679,11 @@ export interface FlowDraft {
   readonly src: Address
   readonly frontend: Frontend
   readonly backend: Backend
+  readonly fib: readonly number[]
 }
 const flowDraftLayout: StructLayout = {
   name: 'flow_draft',
-  size: 352,
+  size: 416,
   fields: [
     ['request', 0, { struct: flowLayout }],
     ['reply', 104, { struct: flowLayout }],
@@ -688,9 +691,10 @@ const flowDraftLayout: StructLayout = {
     ['src', 248, 'address'],
     ['frontend', 264, { struct: frontendLayout }],
     ['backend', 320, { struct: backendLayout }],
+    ['fib', 352, { array: 'u32', length: 16 }],
   ],
 }
-/** Codec of struct flow_draft, 352 bytes. */
+/** Codec of struct flow_draft, 416 bytes. */
 export const flowDraftCodec: Codec<FlowDraft> = structCodec(flowDraftLayout)
 
 /** struct frag. */
@@ -748,6 +752,30 @@ const frontendKeyLayout: StructLayout = {
 }
 /** Codec of struct frontend_key, 20 bytes. */
 export const frontendKeyCodec: Codec<FrontendKey> = structCodec(frontendKeyLayout)
+
+/** struct known_route. */
+export interface KnownRoute {
+  readonly dst: Address
+  readonly src: Address
+  readonly hop: Hop
+  readonly inIfindex: number
+  readonly hopEpoch: number
+  readonly ticks: number
+}
+const knownRouteLayout: StructLayout = {
+  name: 'known_route',
+  size: 64,
+  fields: [
+    ['dst', 0, 'address'],
+    ['src', 16, 'address'],
+    ['hop', 32, { struct: hopLayout }],
+    ['inIfindex', 52, 'u32'],
+    ['hopEpoch', 56, 'u32'],
+    ['ticks', 60, 'u32'],
+  ],
+}
+/** Codec of struct known_route, 64 bytes. */
+export const knownRouteCodec: Codec<KnownRoute> = structCodec(knownRouteLayout)
 
 /** struct member. */
 export interface Member {
@@ -966,6 +994,7 @@ export const mapSpecs = {
   },
   members: { name: 'members', type: 'HASH', flags: 1, maxEntries: 262144, key: memberKeyCodec, value: memberCodec },
   reasons: { name: 'reasons', type: 'PERCPU_ARRAY', flags: 0, maxEntries: 40, key: u32Codec, value: reasonCountCodec },
+  routes: { name: 'routes', type: 'PERCPU_ARRAY', flags: 0, maxEntries: 1024, key: u32Codec, value: knownRouteCodec },
   service_stats: {
     name: 'service_stats',
     type: 'PERCPU_ARRAY',
@@ -995,4 +1024,4 @@ export const mapSpecs = {
 } as const
 
 /** Of all layouts that maps reach: pinned maps of another fingerprint are not taken over. */
-export const abiFingerprint = 0x62b4fa3c
+export const abiFingerprint = 0x6e6f2e6c

@@ -65,7 +65,15 @@ function fabric(t: TestContext): Fabric {
   return { ifindex, lo, run, ip }
 }
 
+/** What the agent does when links, routes or neighbours change: remembered routes and hops are asked for again. */
+function raiseEpoch(node: TestNode): void {
+  const control = node.maps.control.get(0)
+  node.maps.control.set(0, { ...control, hopEpoch: control.hopEpoch + 1 })
+}
+
+/** Also tells the node that it is in another test's network. */
 async function web(node: TestNode, places: Places): Promise<void> {
+  raiseEpoch(node)
   const ports = [{ port: 80, nodePort: 30080 }]
   await node.apply({ name: 'web', clusterIPs: [places.vip], ports, endpoints: [places.podThere] })
 }
@@ -136,8 +144,7 @@ for (const [family, places] of familyEntries) {
       run(node, at, request)
       const gateway = family === 'IPv4' ? '192.168.0.254' : 'fd00:192::fe'
       ip('neighbour', 'replace', gateway, 'lladdr', '02:00:00:00:bb:02', 'dev', 'near', 'nud', 'permanent')
-      const control = node.maps.control.get(0)
-      node.maps.control.set(0, { ...control, hopEpoch: control.hopEpoch + 1 })
+      raiseEpoch(node)
       const stale = run(node, at, request.flags('A'))
       // XDP does not ask again itself: tc does, and the kernel's own output sends this one packet.
       if (at === 'xdp_net') {
@@ -151,11 +158,28 @@ for (const [family, places] of familyEntries) {
       assert.match(readPacket(fresh.packet).macs, / > 02000000bb02$/)
     })
 
+    test(`${at} gives a new flow the hop of a moved neighbour once the agent says so, ${family}`, {
+      skip,
+    }, async (t) => {
+      const { run, ip } = fabric(t)
+      const node = nodeOnce()
+      await web(node, places)
+      const packetOf = (port: number) => l4Packet('TCP', client, port, nodeIp, 30080)
+      assert.equal(run(node, at, packetOf(41000)).reason, 'FORWARD_NEW')
+      const gateway = family === 'IPv4' ? '192.168.0.254' : 'fd00:192::fe'
+      ip('neighbour', 'replace', gateway, 'lladdr', '02:00:00:00:bb:03', 'dev', 'near', 'nud', 'permanent')
+      raiseEpoch(node)
+      const moved = run(node, at, packetOf(41001))
+      assert.equal(moved.reason, 'FORWARD_NEW')
+      assert.match(readPacket(moved.packet).macs, / > 02000000bb03$/)
+    })
+
     test(`${at} cannot send where no route leads, ${family}`, { skip }, async (t) => {
       const { run, ip } = fabric(t)
       const node = nodeOnce()
       await web(node, places)
       ip('route', 'del', family === 'IPv4' ? '10.2.0.0/16' : 'fd00:10:2::/48')
+      raiseEpoch(node)
       const outcome = run(node, at, request)
       assert.equal(outcome.reason, at === 'xdp_net' ? 'PASS_LATER_HOOK' : 'DROP_NO_ROUTE')
     })
@@ -165,6 +189,7 @@ for (const [family, places] of familyEntries) {
       const node = nodeOnce()
       await web(node, places)
       ip('neighbour', 'del', family === 'IPv4' ? '192.168.0.254' : 'fd00:192::fe', 'dev', 'near')
+      raiseEpoch(node)
       const outcome = run(node, at, request)
       if (at === 'xdp_net') assert.equal(outcome.reason, 'PASS_LATER_HOOK')
       else assert.deepEqual([outcome.reason, outcome.action], ['FORWARD_NEW', 'redirect'])

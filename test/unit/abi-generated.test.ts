@@ -43,6 +43,8 @@ const backendHex = `${fourHex}1f900603000000000100000000000000`
 const flowKey: abi.FlowKey = { src: four, dst: six, sport: 0x1234, dport: 80, proto: 17, dir: 1 }
 const flowKeyHex = `${fourHex}${sixHex}1234005011010000`
 
+const words = Array.from({ length: 16 }, (_, index) => (index === 1 ? 1 : index === 15 ? 15 : 0))
+
 const hop: abi.Hop = { ifindex: 7, dmac: [1, 2, 3, 4, 5, 6], smac: [7, 8, 9, 10, 11, 12], mtu: 1500, flags: 3 }
 const hopHex = '070000000102030405060708090a0b0cdc050300'
 
@@ -153,8 +155,11 @@ const goldens = [
   golden(abi.flowCodec, flow, { 0: flowHex }),
   golden(
     abi.flowDraftCodec,
-    { request: flow, reply: { ...flow, kind: 2 }, replyKey: flowKey, src: six, frontend, backend },
-    { 0: flowHex, 104: flowHex, 154: '02', 208: flowKeyHex, 248: sixHex, 264: frontendHex, 320: backendHex },
+    { request: flow, reply: { ...flow, kind: 2 }, replyKey: flowKey, src: six, frontend, backend, fib: words },
+    {
+      ...{ 0: flowHex, 104: flowHex, 154: '02', 208: flowKeyHex, 248: sixHex, 264: frontendHex, 320: backendHex },
+      ...{ 352: '00000000', 356: '01000000', 412: '0f000000' },
+    },
   ),
   golden(abi.flowKeyCodec, flowKey, { 0: flowKeyHex }),
   golden(abi.fragCodec, { sport: 0x1234, dport: 80 }, { 0: '12340050' }),
@@ -166,6 +171,11 @@ const goldens = [
   golden(abi.frontendCodec, frontend, { 0: frontendHex }),
   golden(abi.frontendKeyCodec, { addr: four, port: 80, proto: 6 }, { 0: fourHex, 16: '0050', 18: '06' }),
   golden(abi.hopCodec, hop, { 0: hopHex }),
+  golden(
+    abi.knownRouteCodec,
+    { dst: four, src: six, hop, inIfindex: 0x01020304, hopEpoch: 5, ticks: 6 },
+    { 0: fourHex, 16: sixHex, 32: hopHex, 52: '04030201', 56: '05', 60: '06' },
+  ),
   golden(abi.memberCodec, { backend: 0x01020304 }, { 0: '04030201' }),
   golden(abi.memberKeyCodec, { set: 0x01020304, addr: four }, { 0: '04030201', 4: fourHex }),
   golden(abi.reasonCountCodec, { packets: 1n, bytes: 258n }, { 0: '01', 8: '0201' }),

@@ -63,7 +63,7 @@ const plans: Readonly<Record<Family, AddressPlan>> = {
     client: (index) => `fd00:9::1:${hex(index)}`,
     localPod: (index) => `fd00:244:0::${hex(index + 1)}`,
     remotePod: (index) => `fd00:244:1::${hex(index + 1)}`,
-    stranger: (index) => `fd00:20::${hex(index + 1)}`,
+    stranger: (index) => `fd00:20::1:${hex(index)}`,
     otherVip: (index) => `fd00:96::${hex(index + 1)}`,
   },
 }
