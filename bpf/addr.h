@@ -27,6 +27,16 @@ static __always_inline bool addr_is4(const struct addr *a)
 	return !(a->w[0] | a->w[1]) && a->w[2] == bpf_htonl(0xffff);
 }
 
+/* Can it be answered? Not 0.0.0.0/8, :: or multicast (RFC 1122, 3.2.2; RFC 4443, 2.4). */
+static __always_inline bool addr_is_unicast(const struct addr *a)
+{
+	__u8 first = addr_is4(a) ? bpf_ntohl(a->w[3]) >> 24 : 0;
+
+	if (addr_is4(a))
+		return first && first < 224;
+	return (a->w[0] | a->w[1] | a->w[2] | a->w[3]) && (bpf_ntohl(a->w[0]) >> 24) != 0xff;
+}
+
 static __always_inline bool addr_is_loopback4(const struct addr *a)
 {
 	return addr_is4(a) && (a->w[3] & bpf_htonl(0xff000000)) == bpf_htonl(0x7f000000);

@@ -105,7 +105,9 @@ __noinline int CHECKED_ONCE(answer)(ctx_t *ctx, const struct packet *p, const st
 	if (!p || !s)
 		return CTX_DROP;
 	st = service_stat(f ? f->service : s->service);
-	if (reason == ANSWER_PING)
+	if (!addr_is_unicast(&p->key.src))
+		r = -1;
+	else if (reason == ANSWER_PING)
 		r = answer_ping(ctx, p);
 	else if (reason == REJECT_TOO_BIG)
 		r = answer_too_big(ctx, p, f ? f->hop.mtu : 0);

@@ -9,7 +9,6 @@
 #include "sctp.h"
 
 #define IP_MF 0x2000
-#define IP_DF 0x4000
 #define IP_OFFSET 0x1fff
 #define IP6_OFFSET 0xfff8
 #define IP6_MF 0x0001
@@ -79,7 +78,6 @@ struct packet {
 	__u8 icmp; /* enum icmp_kind */
 	__u8 tcp_flags; /* SCTP: SYN where an association begins, RST where it has ended */
 	__u8 ttl;
-	__u8 df;
 	__u8 proto; /* of the packet itself: key.proto but for ICMP errors */
 	__u8 hook; /* enum hook */
 };
@@ -265,7 +263,6 @@ static __always_inline int parse_ip4(const ctx_t *ctx, struct packet *p)
 	p->l4 = p->l3 + ip->ihl * 4;
 	p->length = bpf_ntohs(ip->tot_len);
 	p->ttl = ip->ttl;
-	p->df = !!(ip->frag_off & bpf_htons(IP_DF));
 	p->proto = p->key.proto = ip->protocol;
 	addr_set4(&p->key.src, ip->saddr);
 	addr_set4(&p->key.dst, ip->daddr);
@@ -322,7 +319,6 @@ static __always_inline int parse_ip6(const ctx_t *ctx, struct packet *p)
 	p->l4 = p->l3 + sizeof(*ip);
 	p->length = sizeof(*ip) + bpf_ntohs(ip->payload_len);
 	p->ttl = ip->hop_limit;
-	p->df = 1;
 	p->key.proto = ip->nexthdr;
 	addr_set6(&p->key.src, ip->saddr.in6_u.u6_addr32);
 	addr_set6(&p->key.dst, ip->daddr.in6_u.u6_addr32);

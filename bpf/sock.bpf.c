@@ -217,8 +217,13 @@ static __always_inline int socket_choose(struct bpf_sock_addr *ctx, const struct
 	if (!socket_is_ours(netns))
 		return UNCONCERNED;
 	chosen->service = fe->service;
-	if (unlikely(!known))
-		return fe->flags & FE_F_REFUSE_UNKNOWN ? REJECT_UNKNOWN_PORT : PASS_NOT_SERVICE;
+	if (unlikely(!known)) {
+		if (!(fe->flags & FE_F_REFUSE_UNKNOWN))
+			return PASS_NOT_SERVICE;
+		/* Who connects a datagram socket may only ask which source address it would
+		 * have: ping does, and getaddrinfo (RFC 6724). What it sends is refused by tc. */
+		return proto == IPPROTO_UDP && hook == HOOK_CONNECT ? PASS_SOCKET : REJECT_UNKNOWN_PORT;
+	}
 	if (unlikely(fe->flags & FE_F_LOOPBACK && netns != cfg.host_netns))
 		return UNCONCERNED;
 	/* The ranges are compared with the source address, which is chosen later. */

@@ -56,7 +56,12 @@ class SetTable {
 
   #addBackend(address: string, port: number, local: boolean, protocol: number): number {
     const known = this.#backendIndex.get(keyOf(protocol, port, address))
-    if (known !== undefined) return known
+    if (known !== undefined) {
+      // The slices of one port may know where an endpoint is when those of another do not.
+      const backend = this.backends[known] as CompiledBackend
+      if (local && !backend.local) this.backends[known] = { ...backend, local }
+      return known
+    }
     const index = this.backends.push({ protocol, address, port, local }) - 1
     this.#backendIndex.set(keyOf(protocol, port, address), index)
     return index
