@@ -26,8 +26,12 @@ export const dnsService: ManifestObject = {
   },
 }
 
-/** @param manifests The folder that it follows, as the agents do. */
-export function dnsPod(manifests: string, node: string): PodSpec {
-  const command = [...program('cli/main'), 'dns', '--manifests', manifests]
+/**
+ * @param manifests The folder that it follows, as the agents do.
+ * @param upstreams Addresses of servers that know other names.
+ */
+export function dnsPod(manifests: string, node: string, upstreams: readonly string[] = []): PodSpec {
+  const others = upstreams.flatMap((address) => ['--upstream', address])
+  const command = [...program('cli/main'), 'dns', '--manifests', manifests, ...others]
   return { name: 'kube-dns-1', namespace: 'kube-system', node, labels, ports, command }
 }

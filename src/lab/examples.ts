@@ -15,7 +15,12 @@ export async function readExamples(folder: string): Promise<ManifestObject[]> {
 }
 
 async function readObjects(file: string): Promise<ManifestObject[]> {
-  const documents = parseAllDocuments(await readFile(file, 'utf8'))
+  return parseManifestObjects(file, await readFile(file, 'utf8'))
+}
+
+/** The objects of one YAML text. Throws LAB_BAD_OBJECT, which names the file. */
+export function parseManifestObjects(file: string, text: string): ManifestObject[] {
+  const documents = parseAllDocuments(text)
   return documents.flatMap((document): ManifestObject[] => {
     const [error] = document.errors
     if (error !== undefined) throw new LabError('LAB_BAD_OBJECT', `${file}: ${error.message}`, { cause: error })
