@@ -95,14 +95,24 @@ export class PacketBench implements Disposable {
     const toLocal = driver.addFrames(shuffled(local), TcpFlag.ACK)
     const toRemote = driver.addFrames(shuffled(remote), TcpFlag.ACK)
     const snat = (flags: number) => (flags & FlowFlags.FLOW_F_SNAT) !== 0
-    const masqueraded = driver.addFrames(shuffled(replyTuples(far.maps, snat)), TcpFlag.ACK)
+    const answered = replyTuples(far.maps, snat)
+    const masqueraded = driver.addFrames(shuffled(answered), TcpFlag.ACK)
     // Entered in one order, looked up in another.
     driver.drive({ programFd: driver.reference('parse_insert'), frames: driver.addFrames(local, TcpFlag.SYN) })
 
+    // A hop is asked for again after some time, and tc is who asks; XDP would leave the packet to it.
+    const tc = this.#driver(2 * FLOWS, 1, 'tc')
+    const hops = [remote, answered].map((tuples) => tc.addFrames(tuples, TcpFlag.ACK))
+    const refresh = () => {
+      // All at once, so that none grows too old while it is measured.
+      const control = far.maps.control.get(0)
+      far.maps.control.set(0, { ...control, hopEpoch: control.hopEpoch + 1 })
+      for (const frames of hops) tc.drive({ programFd: far.program('tc_net_in').fd, frames })
+    }
     const reference = (name: string, program: string) =>
       this.#hitCase(name, driver, driver.reference(program), toLocal, undefined)
     const hit = (name: string, world: World, frames: FrameSet, reason: number) =>
-      this.#hitCase(name, driver, world.program(entry).fd, frames, { world, reason })
+      this.#hitCase(name, driver, world.program(entry).fd, frames, { world, reason }, world === far ? { refresh } : {})
     const cases = [
       reference('parse', 'parse'),
       reference('parse + LRU lookup', 'parse_lookup'),
@@ -129,9 +139,10 @@ export class PacketBench implements Disposable {
     programFd: number,
     frames: FrameSet,
     expected: { readonly world: World; readonly reason: number } | undefined,
-    options: { readonly ingressIfindex?: number } = {},
+    { refresh, ...options }: { readonly ingressIfindex?: number; readonly refresh?: () => void } = {},
   ): PacketCase {
     const run = (set: FrameSet, packets: number) => () => {
+      refresh?.()
       driver.drive({ programFd, frames: set, ...options })
       const before = expected ? countOf(expected) : 0n
       const gross = driver.drive({ programFd, frames: set, packets, ...options })
