@@ -6,16 +6,75 @@
 #include "translate.h"
 #include "answer.h"
 
+/* From XDP to tc on the same device: this packet is translated already. Its new
+ * tuple is one that a client may also use directly, so tc could not tell. It is the
+ * frame's metadata, which no sender can write. */
+struct handover {
+	__u32 magic;
+	__u32 ifindex;
+};
+
+#define HANDOVER_MAGIC 0x6d676c6e
+
+#ifdef MAGLANE_XDP
+
+/* False where the driver has no metadata: tc has to translate. */
+static __always_inline bool handover_put(ctx_t *ctx, const struct packet *p)
+{
+	struct handover *h;
+
+	if (cfg.synthetic) /* nobody follows, and a test run would show it as part of the packet */
+		return true;
+	if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(*h)))
+		return false;
+	h = (void *)(long)ctx->data_meta;
+	if ((void *)(h + 1) > (void *)(long)ctx->data)
+		return false;
+	h->magic = HANDOVER_MAGIC;
+	h->ifindex = p->ifindex;
+	return true;
+}
+
+static __always_inline bool handover_taken(const ctx_t *ctx)
+{
+	(void)ctx;
+	return false;
+}
+
+#else
+
+static __always_inline bool handover_put(ctx_t *ctx, const struct packet *p)
+{
+	(void)ctx;
+	(void)p;
+	return true;
+}
+
+static __always_inline bool handover_taken(const ctx_t *ctx)
+{
+	const struct handover *h = (void *)(long)ctx->data_meta;
+
+	return (void *)(h + 1) <= (void *)(long)ctx->data && h->magic == HANDOVER_MAGIC && h->ifindex == ctx->ifindex;
+}
+
+#endif
+
+/* Does the packet go on through the stack, not by its flow's hop? */
+static __always_inline bool flow_goes_up(const struct packet *p, const struct flow *f)
+{
+	if (!(f->flags & FLOW_F_REDIRECT))
+		return true;
+	/* for the node itself, and on its way there already */
+	return f->hop.flags & HOP_F_INGRESS && f->hop.ifindex == p->ifindex &&
+	       (p->key.dir == DIR_INGRESS || p->ifindex == LOOPBACK_IFINDEX);
+}
+
 /* A packet that left by its flow's hop, or goes on through the stack. */
 static __always_inline int flow_send(ctx_t *ctx, const struct packet *p, const struct flow *f, bool fresh)
 {
 	struct ethhdr *eth;
 
-	if (!(f->flags & FLOW_F_REDIRECT))
-		return CTX_PASS;
-	/* for the node itself, and on its way there already */
-	if (f->hop.flags & HOP_F_INGRESS && f->hop.ifindex == p->ifindex &&
-	    (p->key.dir == DIR_INGRESS || p->ifindex == LOOPBACK_IFINDEX))
+	if (flow_goes_up(p, f))
 		return CTX_PASS;
 #ifndef MAGLANE_XDP
 	if (!fresh && !cfg.synthetic)
@@ -185,6 +244,8 @@ static __always_inline int flow_apply(ctx_t *ctx, const struct packet *p, const 
 			return CONTINUE;
 		}
 	}
+	if (IS_XDP && flow_goes_up(p, f) && !handover_put(ctx, p))
+		return PASS_LATER_HOOK;
 	if (likely(p->icmp != ICMP_ERROR))
 		flow_track(p, f);
 	if (unlikely(p->fragment == FRAG_FIRST))
@@ -311,7 +372,8 @@ static __noinline bool direct_collides(const struct packet *p)
 	if (p->key.dir == DIR_EGRESS || p->icmp || !starts_flow(p))
 		return false;
 	f = flow_lookup(&k);
-	if (!f || flow_is_closed(f) || !draft)
+	/* a request's entry instead: the packet is its reply, translated already */
+	if (!f || !(f->flags & FLOW_F_REPLY) || flow_is_closed(f) || !draft)
 		return false;
 	/* marked so that nothing is masqueraded */
 	draft->frontend = (struct frontend){ .flags = FE_F_SCOPED };
@@ -447,6 +509,8 @@ static __always_inline int handle(ctx_t *ctx, enum hook hook)
 	int r;
 
 	if (!ctl || !flt)
+		return CTX_PASS;
+	if (hook == HOOK_TC_NET_IN && handover_taken(ctx))
 		return CTX_PASS;
 	p.key.dir = hook == HOOK_TC_NET_OUT || hook == HOOK_TC_POD_OUT ? DIR_EGRESS : DIR_INGRESS;
 	r = decide(ctx, &p, &s, ctl, flt, &action);

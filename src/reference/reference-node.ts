@@ -354,8 +354,8 @@ class Case {
     if (this.#side === 'egress' || kind !== 'transport' || !this.#portsKnown || !this.#packet.frame.life.starts)
       return false
     const { src, dst, sport, dport, protocol } = this.#tuple
-    const reply = this.#flows.find({ src: dst, sport: dport, dst: src, dport: sport, protocol }, 'egress')
-    return reply !== undefined && !isClosed(reply.connection)
+    const entry = this.#flows.find({ src: dst, sport: dport, dst: src, dport: sport, protocol }, 'egress')
+    return entry?.reply === true && !isClosed(entry.connection)
   }
 
   #direct(): Judgement {

@@ -156,6 +156,19 @@ for (const [family, places] of familyEntries) {
       assertFrame(node.run('tc_pod_out', vipReply).packet, vipReply.from(vip, 80))
     })
 
+    test(`a reply that the node's own process is given is not taken for a direct packet, ${l4} over ${family}`, {
+      skip,
+    }, async () => {
+      const node = nodeOnce()
+      await web(node, places, podThere)
+      // The process has bound a port of the range that masquerading takes its ports from.
+      assert.equal(node.run('tc_net_out', l4Packet(l4, nodeIp, 20000, vip, 80)).reason, 'FORWARD_NEW')
+      for (const at of ['tc_net_in', 'xdp_net'] as const) {
+        const outcome = node.run(at, l4Packet(l4, vip, 80, nodeIp, 20000, 'A'))
+        assert.deepEqual([outcome.action, outcome.reason], ['pass', 'PASS_NOT_SERVICE'])
+      }
+    })
+
     test(`one client port through two VIPs to a backend there: masqueraded apart, ${l4} over ${family}`, {
       skip,
     }, async () => {
