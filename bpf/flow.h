@@ -337,11 +337,17 @@ __noinline int CHECKED_ONCE(flow_create)(ctx_t *ctx, const struct packet *p, con
 			return r;
 	} else {
 		struct filter *flt = filter_get();
+		__u32 ports = 1024U << 16 | 65535;
 
 		if (packet_is_from_pod(p) && be->flags & BE_F_LOCAL) {
 			r = route(ctx, p->ifindex, &be->addr, &request->hop, &draft->src);
-			if (r == CONTINUE && bridge_answers_unseen(p, request->hop.ifindex))
+			if (r == CONTINUE && bridge_answers_unseen(p, request->hop.ifindex)) {
 				request->flags = FLOW_F_REDIRECT;
+				/* Conntrack does not know what the two say directly, so no port
+				 * is theirs for certain; this range's are given to no socket. */
+				taken = starts_flow(p);
+				ports = (__u32)cfg.snat_port_min << 16 | cfg.snat_port_max;
+			}
 		}
 		rkey->dir = DIR_EGRESS;
 		reply->flags |= flags;
@@ -353,10 +359,11 @@ __noinline int CHECKED_ONCE(flow_create)(ctx_t *ctx, const struct packet *p, con
 #ifdef MAGLANE_XDP
 			return PASS_LATER_HOOK;
 #else
-			taken = tuple_is_tracked(ctx, p, rkey);
+			if (!taken)
+				taken = tuple_is_tracked(ctx, p, rkey);
 #endif
 		}
-		r = flow_reserve(rkey, reply, taken ? 0 : p->key.sport, 1024U << 16 | 65535);
+		r = flow_reserve(rkey, reply, taken ? 0 : p->key.sport, ports);
 		if (r != CONTINUE)
 			return r;
 		if (rkey->dport != p->key.sport)

@@ -121,18 +121,21 @@ static __always_inline int conclude(const struct peer *to, const struct socket_p
 	return ALLOW;
 }
 
-/* Remember what the socket asked for, so that getpeername and recvmsg can say it. */
-static __always_inline void udp_remember(struct socket_key *k, const struct socket_peer *chosen, enum hook hook)
+/* Remember what the socket asked for, so that getpeername and recvmsg can say it.
+ * False: its peer is known by another VIP, and replies could not be told apart. */
+static __always_inline bool udp_remember(struct socket_key *k, const struct socket_peer *chosen, enum hook hook)
 {
 	/* An unconnected socket sends to one peer many times, and connects seldom. */
 	if (hook != HOOK_CONNECT) {
 		struct socket_peer *old = bpf_map_lookup_elem(&sockets, k);
 
-		if (old && old->service == chosen->service && old->port == chosen->port &&
-		    addr_equal(&old->frontend, &chosen->frontend))
-			return;
+		if (old && (old->port != chosen->port || !addr_equal(&old->frontend, &chosen->frontend)))
+			return false;
+		if (old && old->service == chosen->service)
+			return true;
 	}
 	bpf_map_update_elem(&sockets, k, chosen, BPF_ANY);
+	return true;
 }
 
 static __always_inline struct tcp_peer *tcp_peer_of(__u64 cookie)
@@ -249,16 +252,16 @@ static __always_inline int socket_choose(struct bpf_sock_addr *ctx, const struct
 	*be = backend_get(chosen->backend);
 	if (unlikely(!chosen->backend || !*be))
 		return PASS_NO_MEMORY;
-	st = bpf_map_lookup_elem(&service_stats, &chosen->service);
-	if (st)
-		st->flows++;
 	k.backend = (*be)->addr;
 	k.port = (*be)->port;
 	k.proto = proto;
 	if (proto == IPPROTO_TCP)
 		tcp_remember(&k, chosen);
-	else
-		udp_remember(&k, chosen, hook);
+	else if (unlikely(!udp_remember(&k, chosen, hook)))
+		return PASS_SOCKET;
+	st = bpf_map_lookup_elem(&service_stats, &chosen->service);
+	if (st)
+		st->flows++;
 	return FORWARD_SOCKET;
 }
 

@@ -74,7 +74,9 @@ async function askTcp(socket: Socket, agent: Agent, question: ClientQuestion): P
 }
 
 async function openUdp(target: ClientTarget, signal: AbortSignal): Promise<ClientConnection> {
-  const socket = createSocket(target.address.includes(':') ? 'udp6' : 'udp4')
+  // A port that was asked for may be another connection's too: connected sockets are told apart by their peers.
+  const type = target.address.includes(':') ? 'udp6' : 'udp4'
+  const socket = createSocket({ type, reuseAddr: target.sourcePort !== undefined })
   socket.on('error', () => {})
   try {
     socket.bind({
@@ -111,7 +113,8 @@ async function askUdp(socket: UdpSocket, target: ClientTarget, question: ClientQ
   }
   const send = (): void => {
     const sent = (error: Error | null): void => void (error && reject(error))
-    if (target.connected === false) socket.send(datagram, target.port, target.address, sent)
+    const { address, port } = question.to ?? target
+    if (target.connected === false) socket.send(datagram, port, address, sent)
     else socket.send(datagram, sent)
   }
   const onError = (error: NodeJS.ErrnoException): void => {

@@ -22,6 +22,8 @@ export interface ClientQuestion {
   readonly sendBytes?: number
   /** Least length of the answer. */
   readonly answerBytes?: number
+  /** Unconnected UDP: asks another address than the one that was opened. */
+  readonly to?: Peer
   /** Default 3000. */
   readonly timeoutMs?: number
 }
