@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** A real control plane for tests, as envtest makes it: etcd, kube-apiserver, kube-controller-manager, on loopback. */
+/** A real control plane, as envtest makes it: etcd, kube-apiserver, kube-controller-manager. */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { get } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -12,9 +12,23 @@ import { writeKubeconfig } from './kubeconfig.ts'
 import { ManagedProcess } from './managed-process.ts'
 
 const READY_TIMEOUT_MS = 60_000
-const ADDRESS = '127.0.0.1'
+const LOOPBACK = '127.0.0.1'
 
 export const SERVICE_CIDRS = ['10.96.0.0/16', 'fd00:10:96::/112'] as const
+/** Of the Service default/kubernetes: the first address of the range. */
+const SERVICE_ADDRESS = '10.96.0.1'
+
+export interface ControlPlaneOptions {
+  /**
+   * IPv4 address of the caller's network namespace that the API server answers on. Default loopback, which makes no endpoint:
+   * the Service default/kubernetes has none then.
+   */
+  readonly address?: string
+  /** Of the API server. Default: one that is free. */
+  readonly port?: number
+  /** Default: a new one for temporary files. */
+  readonly folder?: string
+}
 
 export class ControlPlane {
   readonly server: string
@@ -29,10 +43,10 @@ export class ControlPlane {
   readonly #processes = new Map<string, ManagedProcess>()
 
   /** Ready when it resolves: about 4 s. What began is ended and removed when it rejects. */
-  static async start(): Promise<ControlPlane> {
-    const folder = mkdtempSync(join(tmpdir(), 'maglane-kube-'))
+  static async start(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
+    const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'maglane-kube-'))
     const [etcdClient, etcdPeer, api] = (await freePorts(3)) as [number, number, number]
-    const controlPlane = new ControlPlane(folder, api, etcdClient)
+    const controlPlane = new ControlPlane(folder, options.address ?? LOOPBACK, options.port ?? api, etcdClient)
     try {
       await controlPlane.#startEtcd(etcdPeer)
       await controlPlane.startApiServer()
@@ -44,18 +58,18 @@ export class ControlPlane {
     }
   }
 
-  private constructor(folder: string, port: number, etcdPort: number) {
+  private constructor(folder: string, address: string, port: number, etcdPort: number) {
     this.folder = folder
-    this.server = `https://${ADDRESS}:${port}`
-    this.#etcd = `http://${ADDRESS}:${etcdPort}`
-    for (const name of ['pki', 'log', 'etcd']) mkdirSync(join(folder, name))
+    this.server = `https://${address}:${port}`
+    this.#etcd = `http://${LOOPBACK}:${etcdPort}`
+    for (const name of ['pki', 'log', 'etcd']) mkdirSync(join(folder, name), { recursive: true })
     this.#ca = new CertificateAuthority(join(folder, 'pki'))
-    const serving = this.#ca.issue('apiserver', { commonName: 'kube-apiserver', addresses: [ADDRESS] })
+    const serving = this.#ca.issue('apiserver', { commonName: 'kube-apiserver', addresses: [address, SERVICE_ADDRESS] })
     const tokens = this.#ca.signingKey('service-accounts')
     this.#apiServerArgs = [
       `--etcd-servers=${this.#etcd}`,
-      `--bind-address=${ADDRESS}`,
-      `--advertise-address=${ADDRESS}`,
+      `--bind-address=${address}`,
+      `--advertise-address=${address}`,
       `--secure-port=${port}`,
       `--tls-cert-file=${serving.cert}`,
       `--tls-private-key-file=${serving.key}`,
@@ -66,7 +80,7 @@ export class ControlPlane {
       '--authorization-mode=RBAC',
       `--service-cluster-ip-range=${SERVICE_CIDRS.join(',')}`,
       // An address of loopback is no endpoint.
-      '--endpoint-reconciler-type=none',
+      ...(address === LOOPBACK ? ['--endpoint-reconciler-type=none'] : []),
       // Pods here have no kubelet that would mount a token.
       '--disable-admission-plugins=ServiceAccount',
     ]
@@ -127,7 +141,7 @@ export class ControlPlane {
 
   async #startEtcd(peerPort: number): Promise<void> {
     const client = this.#etcd
-    const peer = `http://${ADDRESS}:${peerPort}`
+    const peer = `http://${LOOPBACK}:${peerPort}`
     const etcd = this.#spawn('etcd', [
       `--data-dir=${join(this.folder, 'etcd')}`,
       `--listen-client-urls=${client}`,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Calls of the API that tests make: JSON there, JSON back. */
+/** Calls of the API that tests and the lab make: JSON there, JSON back. */
 import { Agent, request } from 'node:https'
 
 export interface KubeClientOptions {
@@ -51,8 +51,9 @@ export class KubeClient {
     return this.#call('PATCH', path, change, 'application/merge-patch+json')
   }
 
-  delete(path: string): Promise<KubeObject> {
-    return this.#call('DELETE', path)
+  /** @param options DeleteOptions of meta/v1. */
+  delete(path: string, options?: object): Promise<KubeObject> {
+    return this.#call('DELETE', path, options)
   }
 
   close(): void {
@@ -60,22 +61,25 @@ export class KubeClient {
   }
 
   #call(method: string, path: string, body?: object, type = 'application/json'): Promise<KubeObject> {
-    const headers = { accept: 'application/json', ...(body ? { 'content-type': type } : {}) }
+    const text = body && JSON.stringify(body)
+    // node:http frames the body of a DELETE only where its length is said.
+    const content = text === undefined ? {} : { 'content-type': type, 'content-length': Buffer.byteLength(text) }
+    const headers = { accept: 'application/json', ...content }
     return new Promise((resolve, reject) => {
       const call = request(`${this.#server}${path}`, { method, agent: this.#agent, headers }, async (response) => {
         try {
           const chunks: Buffer[] = []
           for await (const chunk of response) chunks.push(chunk)
-          const text = Buffer.concat(chunks).toString()
+          const answer = Buffer.concat(chunks).toString()
           const status = response.statusCode ?? 0
-          if (status < 200 || status > 299) reject(new KubeCallError(`${method} ${path}`, status, text))
-          else resolve(text.startsWith('{') ? JSON.parse(text) : text)
+          if (status < 200 || status > 299) reject(new KubeCallError(`${method} ${path}`, status, answer))
+          else resolve(answer.startsWith('{') ? JSON.parse(answer) : answer)
         } catch (error) {
           reject(error)
         }
       })
       call.on('error', reject)
-      call.end(body && JSON.stringify(body))
+      call.end(text)
     })
   }
 }
