@@ -6,12 +6,12 @@ import { fileURLToPath } from 'node:url'
 import { type CniName, cniNames } from '../lab/cni.ts'
 import { enter } from '../lab/enter.ts'
 import { createLab, type Lab, type LabOptions } from '../lab/lab.ts'
+import { kubectlWrapper, labNames } from '../lab/lab-names.ts'
 import { type LabRecord, readLabRecords } from '../lab/lab-record.ts'
 import { runTour } from '../lab/run-tour.ts'
 import { takeDown } from '../lab/take-down.ts'
 import { tourFrontends } from '../lab/tour.ts'
 import { keptHelp } from '../lab/transcript.ts'
-import { loadManifests } from '../source/manifests.ts'
 import { type Args, defineCommand, type Io, UsageError } from './command.ts'
 import { printRows, toJson } from './output.ts'
 
@@ -24,6 +24,11 @@ const options = {
     description: 'Whose sockets are translated at connect',
   },
   'bridge-nf': { type: 'boolean', default: true, description: 'Bridged packets pass netfilter' },
+  cluster: {
+    type: 'boolean',
+    default: false,
+    description: 'With a real API server, which the agents follow, and kubectl',
+  },
   examples: {
     type: 'string',
     placeholder: 'DIR',
@@ -43,11 +48,17 @@ export const command = defineCommand({
   usage: 'lab [tour | list | exec LAB PLACE -- COMMAND… | down LAB…] [OPTIONS]',
   description: `tour (the default) brings a lab up: two nodes with an agent each, pods, a client outside. It applies the
 examples, calls every address from a pod, a node and outside, scales while calling, and takes all down.
-list shows the labs that are up, exec runs a command in a pod, a node, outside or fabric, down takes labs down.`,
+list shows the labs that are up, exec runs a command in a pod, a node, outside, fabric or control-plane, or the lab's
+kubectl; down takes labs down.`,
   options,
   examples: [
     { command: 'maglane lab', does: 'The tour' },
     { command: 'maglane lab --cni vxlan --keep', does: 'On an overlay network, and leave it up' },
+    {
+      command: 'maglane lab --cluster --keep',
+      does: 'With an API server: kubectl apply, kubectl scale, and traffic follows',
+    },
+    { command: 'maglane lab exec lab-x3f9k2 kubectl -- get pods -o wide', does: "Ask the lab's API server" },
     { command: 'maglane lab exec lab-x3f9k2 client-a -- curl -s http://10.96.0.10/', does: 'Call from a pod' },
     { command: 'maglane lab down lab-x3f9k2', does: 'Take a lab down that was kept' },
   ],
@@ -99,7 +110,9 @@ async function tour(args: LabArgs, io: Io): Promise<number> {
 function labOptions({ values }: LabArgs): LabOptions {
   const cni = oneOf('--cni', values.cni, cniNames) satisfies CniName
   const socketLb = oneOf('--socket-lb', values['socket-lb'], ['all', 'host', 'off'] as const)
-  return { cni, socketLb, bridgeNetfilter: values['bridge-nf'], keep: values.keep, dns: true }
+  const { cluster, keep } = values
+  // The lab's DNS reads manifests; a cluster brings its own.
+  return { cni, socketLb, bridgeNetfilter: values['bridge-nf'], keep, cluster, dns: !cluster }
 }
 
 function oneOf<const T extends string>(option: string, value: string, allowed: readonly T[]): T {
@@ -109,8 +122,7 @@ function oneOf<const T extends string>(option: string, value: string, allowed: r
 }
 
 async function lookAround(lab: Lab): Promise<string> {
-  const { objects } = await loadManifests(lab.manifests)
-  return keptHelp(lab, tourFrontends(objects, lab.nodes.length)[0])
+  return keptHelp(lab, tourFrontends(await lab.objects(), lab.nodes.length)[0])
 }
 
 async function list(args: LabArgs, io: Io): Promise<number> {
@@ -131,7 +143,10 @@ async function list(args: LabArgs, io: Io): Promise<number> {
 async function exec([name, where, ...argv]: readonly string[]): Promise<number> {
   if (name === undefined || where === undefined || argv.length === 0)
     throw new UsageError('exec takes LAB PLACE -- COMMAND')
-  const place = (await findLab(name)).places[where]
+  const record = await findLab(name)
+  const place = record.places[where]
+  if (place === undefined && where === 'kubectl' && 'control-plane' in record.places)
+    return spawnSync(kubectlWrapper(await labNames(record.lab)), argv, { stdio: 'inherit' }).status ?? 1
   if (place === undefined) throw new UsageError(`lab ${name} has no place "${where}"; maglane lab list shows them`)
   const [shell = '', ...args] = enter(place, argv)
   return spawnSync(shell, args, { stdio: 'inherit' }).status ?? 1

@@ -26,6 +26,9 @@ export const dnsAddress: AddressPair = { ipv4: '10.96.0.10', ipv6: 'fd00:10:96::
 export const nodeNetwork: CidrPair = { ipv4: '172.18.0.0/24', ipv6: 'fd00:172:18::/64' }
 export const nodeGateway: AddressPair = { ipv4: '172.18.0.1', ipv6: 'fd00:172:18::1' }
 
+/** The API server, where a lab has one. */
+export const controlPlaneAddress: AddressPair = { ipv4: '172.18.0.2', ipv6: 'fd00:172:18::2' }
+
 /** The network behind the fabric (RFC 5737, RFC 3849). */
 export const outsideNetwork: CidrPair = { ipv4: '198.51.100.0/24', ipv6: '2001:db8:100::/64' }
 export const outsideGateway: AddressPair = { ipv4: '198.51.100.1', ipv6: '2001:db8:100::1' }

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { clusterCidr } from './address-plan.ts'
 import { enterWithSys } from './enter.ts'
 import { LabError } from './lab-error.ts'
-import { type LabNames, pinFolder } from './lab-names.ts'
+import { agentKubeconfig, type LabNames, pinFolder } from './lab-names.ts'
 import type { LabNode } from './nodes.ts'
 import type { LabPod } from './pod.ts'
 import { program } from './program.ts'
@@ -32,6 +32,8 @@ const mapSizes = [
 export interface AgentOptions {
   /** Which processes the socket hooks serve; `off` leaves all to tc and XDP, as for pods of VM runtimes. Default `all`. */
   readonly socketLb?: 'all' | 'host' | 'off'
+  /** They follow an API server, not the folder of manifests. Default false. */
+  readonly cluster?: boolean
   /** More arguments for every agent. */
   readonly agentArguments?: readonly string[]
 }
@@ -51,12 +53,16 @@ export class Agents {
     return join(this.#names.folder, `${node}.log`)
   }
 
-  /** Starts a node's agent and waits until it serves. Rejects with LAB_PROCESS_ENDED and the log's end. */
-  async start(node: LabNode): Promise<void> {
+  /**
+   * Starts a node's agent and waits until it serves. Rejects with LAB_PROCESS_ENDED and the log's end.
+   *
+   * @param more Arguments for this one alone.
+   */
+  async start(node: LabNode, more: readonly string[] = []): Promise<void> {
     const sys = join(this.#names.folder, `${node.name}.sys`)
     const readyFile = join(this.#names.folder, `${node.name}.ready`)
     await Promise.all([mkdir(sys, { recursive: true }), rm(readyFile, { force: true })])
-    const [command = '', ...args] = enterWithSys(node.place, sys, this.#command(node, readyFile))
+    const [command = '', ...args] = enterWithSys(node.place, sys, [...this.#command(node, readyFile), ...more])
     const log = await open(this.logFile(node.name), 'a')
     const child = spawn(command, args, { detached: true, stdio: ['ignore', log.fd, log.fd] })
     await log.close()
@@ -105,7 +111,9 @@ export class Agents {
     return [
       ...program('cli/main'),
       'agent',
-      ...['--manifests', this.#names.manifests],
+      ...(this.#options.cluster === true
+        ? ['--kubeconfig', agentKubeconfig(this.#names)]
+        : ['--manifests', this.#names.manifests]),
       ...['--node', node.name],
       ...['--instance', node.instance],
       ...['--cgroup', node.place.cgroup],

@@ -4,6 +4,7 @@
 import { randomInt } from 'node:crypto'
 import { join } from 'node:path'
 import { cgroupMount } from './cgroup.ts'
+import type { Place } from './enter.ts'
 
 /** Where labs keep their folders; gone after a reboot, like the namespaces. */
 export const labsFolder = '/run/maglane/lab'
@@ -35,6 +36,21 @@ export async function labNames(lab: string): Promise<LabNames> {
 /** The network namespace of a place: a node, a pod, `fabric`, `outside`. */
 export function namespaceName(lab: string, place: string): string {
   return `${lab}-${place}`
+}
+
+/** A machine of the lab: a node, `fabric`, `outside`, `control-plane`. */
+export function placeOf({ lab, cgroup }: LabNames, name: string): Place {
+  return { namespace: namespaceName(lab, name), cgroup: join(cgroup, name) }
+}
+
+/** How the agents reach the API server, where there is one. */
+export function agentKubeconfig({ folder }: LabNames): string {
+  return join(folder, 'agent.kubeconfig')
+}
+
+/** A program that is kubectl, as the cluster's operator has it. */
+export function kubectlWrapper({ folder }: LabNames): string {
+  return join(folder, 'bin', 'kubectl')
 }
 
 /** The instance name of a node's agent. */

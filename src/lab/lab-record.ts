@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { CniName } from './cni.ts'
 import type { Place } from './enter.ts'
 import { type LabNames, labsFolder } from './lab-names.ts'
+import { readPodPlaces } from './pod-places.ts'
 
 export interface LabRecord {
   readonly lab: string
@@ -35,7 +36,9 @@ export async function readLabRecords(): Promise<LabRecord[]> {
 
 async function readRecord(lab: string): Promise<LabRecord | undefined> {
   const text = await readFile(join(labsFolder, lab, 'lab.json'), 'utf8').catch(ignoreMissing(undefined))
-  return text === undefined ? undefined : (JSON.parse(text) as LabRecord)
+  if (text === undefined) return undefined
+  const record = JSON.parse(text) as LabRecord
+  return { ...record, places: { ...record.places, ...(await readPodPlaces(join(labsFolder, lab))) } }
 }
 
 /** This process as an owner. */

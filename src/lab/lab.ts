@@ -5,28 +5,40 @@
  */
 
 import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { ensurePinDirectory } from '../bpf/bpffs.ts'
-import { nodeAddress } from './address-plan.ts'
+import type { ObjectSet } from '../model/types.ts'
 import { type AgentOptions, Agents } from './agents.ts'
+import { ApiObjects } from './api-objects.ts'
 import { createCgroup } from './cgroup.ts'
 import { ClientProcess, type Connection } from './client-process.ts'
 import type { ClientAnswer, ClientQuestion, ClientTarget } from './client-protocol.ts'
 import type { CniName } from './cni.ts'
 import { dnsPod, dnsService } from './dns-service.ts'
 import { enter, type Place } from './enter.ts'
+import { FolderObjects } from './folder-objects.ts'
 import { LabError } from './lab-error.ts'
-import { instanceName, type LabNames, labNames, namespaceName, newLabName, pinsFolder } from './lab-names.ts'
+import { kubectlWrapper, type LabNames, labNames, namespaceName, newLabName, pinsFolder, placeOf } from './lab-names.ts'
+import type { LabObjects } from './lab-objects.ts'
 import { thisProcess, writeLabRecord } from './lab-record.ts'
-import { deleteManifest, type ManifestObject, type ObjectName, writeManifest } from './manifest.ts'
+import type { ManifestObject, ObjectName } from './manifest.ts'
 import { inNamespace, ipBatch, setUpNamespace } from './namespace.ts'
-import { type LabNode, nodeManifest } from './nodes.ts'
+import { type LabNode, labNodes, nodeManifest } from './nodes.ts'
 import type { LabPod } from './pod.ts'
+import { readPodPlaces } from './pod-places.ts'
 import { Pods } from './pods.ts'
 import { type RunOptions, type RunResult, run, runChecked } from './run.ts'
+import { startCluster } from './start-cluster.ts'
 import { takeDown, takeDownAbandoned } from './take-down.ts'
-import { fabricSetup, nodeMachineSetup, outsideSetup, topologyLinks } from './topology.ts'
-import { isWorkload, Workloads } from './workloads.ts'
+import {
+  controlPlaneLinks,
+  controlPlanePortSetup,
+  controlPlaneSetup,
+  fabricSetup,
+  nodeMachineSetup,
+  outsideSetup,
+  topologyLinks,
+} from './topology.ts'
+import { Workloads } from './workloads.ts'
 
 export interface LabOptions extends AgentOptions {
   /** Default: a new one, `lab-` and six characters. */
@@ -53,11 +65,16 @@ export type Where = string
 export interface Lab extends AsyncDisposable {
   readonly name: string
   readonly folder: string
-  /** The folder that every agent watches. */
+  /** The folder that every agent watches, unless the lab has an API server. */
   readonly manifests: string
+  /** Path of a kubectl, where the lab has an API server. */
+  readonly kubectl: string | undefined
   readonly cni: CniName
   readonly nodes: readonly LabNode[]
-  /** By the names of their places. Each node has a client pod: `client-a` on `node-a`. */
+  /**
+   * By the names of their places, those of an API server not among them. Each node has a client pod: `client-a` on
+   * `node-a`.
+   */
   readonly pods: Pods
   readonly agents: Agents
   node(name: string): LabNode
@@ -73,6 +90,8 @@ export interface Lab extends AsyncDisposable {
    */
   apply(...objects: ManifestObject[]): Promise<void>
   delete(object: ObjectName): Promise<void>
+  /** What the agents follow, as it is now. */
+  objects(): Promise<ObjectSet>
   /** Pods are added ready; pods that go are said to terminate, and end when no agent sends anything to them any more. */
   scale(workload: string, replicas: number): Promise<void>
   /** Makes the fabric route an address to a node, as the owner of a network does for external addresses. */
@@ -105,22 +124,19 @@ class NamespaceLab implements Lab {
   readonly #names: LabNames
   readonly #options: LabOptions
   readonly #clients = new Map<Where, ClientProcess>()
-  readonly #workloads: Workloads
+  readonly #objects: LabObjects
 
   constructor(names: LabNames, options: LabOptions) {
     this.#names = names
     this.#options = options
     this.cni = options.cni ?? 'routed'
-    this.nodes = (options.nodes ?? ['node-a', 'node-b']).map((name, index) => ({
-      name,
-      index,
-      addresses: nodeAddress(index),
-      instance: instanceName(names.lab, name),
-      place: this.#place(name),
-    }))
+    this.nodes = labNodes(names, options.nodes ?? ['node-a', 'node-b'])
     this.pods = new Pods(this.cni, names, this.nodes, options.dns ?? false)
     this.agents = new Agents(names, options)
-    this.#workloads = new Workloads(this.nodes, this.pods, this.agents)
+    this.#objects =
+      this.kubectl === undefined
+        ? new FolderObjects(names.manifests, new Workloads(this.nodes, this.pods, this.agents))
+        : new ApiObjects(this.kubectl)
   }
 
   get name(): string {
@@ -135,18 +151,31 @@ class NamespaceLab implements Lab {
     return this.#names.manifests
   }
 
+  get kubectl(): string | undefined {
+    return this.#options.cluster === true ? kubectlWrapper(this.#names) : undefined
+  }
+
   async bringUp(): Promise<void> {
     // Agents have mounts of their own: a bpffs that one of them mounted would be seen by nobody else.
     ensurePinDirectory(pinsFolder)
     await this.#record()
     await mkdir(this.manifests, { recursive: true })
-    const places = [...this.nodes.map(({ place }) => place), this.#place('outside'), this.#place('fabric')]
+    const places = [...this.nodes.map(({ place }) => place), ...this.#machines().map(this.#place)]
     await Promise.all(places.map(({ cgroup }) => createCgroup(cgroup)))
     await this.#wire()
-    await this.apply(...this.nodes.map(nodeManifest))
-    await this.pods.create(this.nodes.map(({ name }) => ({ name: name.replace('node', 'client'), node: name })))
+    if (this.kubectl === undefined) {
+      await this.apply(...this.nodes.map(nodeManifest))
+      await this.pods.create(this.nodes.map(({ name }) => ({ name: clientOf(name), node: name })))
+    } else {
+      await startCluster(
+        this.#names,
+        this.cni,
+        this.nodes.map(({ name }) => name),
+      )
+    }
     const agents = this.#options.agents === false ? [] : this.nodes.map((node) => this.agents.start(node))
-    await Promise.all([...agents, ...(this.#options.dns === true ? [this.#startDns()] : [])])
+    const clients = this.kubectl === undefined ? [] : [this.apply(...this.nodes.map(clientManifest))]
+    await Promise.all([...agents, ...clients, ...(this.#options.dns === true ? [this.#startDns()] : [])])
     await this.#record()
   }
 
@@ -158,19 +187,19 @@ class NamespaceLab implements Lab {
   async #wire(): Promise<void> {
     const { rpFilter = 1, bridgeNetfilter = true } = this.#options
     const count = this.nodes.length
-    await ipBatch(
-      topologyLinks(
-        (place) => namespaceName(this.name, place),
-        this.nodes.map(({ name }) => name),
-      ),
-    )
+    const namespace = (place: string) => namespaceName(this.name, place)
+    const nodes = this.nodes.map(({ name }) => name)
+    const cluster = this.kubectl !== undefined
+    await ipBatch([...topologyLinks(namespace, nodes), ...(cluster ? controlPlaneLinks(namespace) : [])])
     await Promise.all([
-      setUpNamespace(namespaceName(this.name, 'fabric'), fabricSetup(count)),
-      setUpNamespace(namespaceName(this.name, 'outside'), outsideSetup()),
+      setUpNamespace(namespace('fabric'), fabricSetup(count)),
+      setUpNamespace(namespace('outside'), outsideSetup()),
+      ...(cluster ? [setUpNamespace(namespace('control-plane'), controlPlaneSetup())] : []),
       ...this.nodes.map(({ place, index }) =>
         setUpNamespace(place.namespace, nodeMachineSetup(this.cni, index, count, { rpFilter, bridgeNetfilter })),
       ),
     ])
+    if (cluster) await setUpNamespace(namespace('fabric'), controlPlanePortSetup())
   }
 
   node(name: string): LabNode {
@@ -186,7 +215,7 @@ class NamespaceLab implements Lab {
   }
 
   async exec(where: Where, argv: readonly string[], options?: RunOptions): Promise<RunResult> {
-    return run(enter(this.#find(where), argv), options)
+    return run(enter(await this.#find(where), argv), options)
   }
 
   async request(where: Where, target: ClientTarget, question?: ClientQuestion): Promise<ClientAnswer> {
@@ -195,30 +224,33 @@ class NamespaceLab implements Lab {
   }
 
   async open(where: Where, target: ClientTarget): Promise<Connection> {
-    let client = this.#clients.get(where)
-    if (client === undefined) {
-      client = new ClientProcess(this.#find(where))
-      this.#clients.set(where, client)
-    }
+    const known = this.#clients.get(where)
+    if (known !== undefined) return await known.open(target)
+    const place = await this.#find(where)
+    // Somebody else may have started it meanwhile.
+    const client = this.#clients.get(where) ?? new ClientProcess(place)
+    this.#clients.set(where, client)
     return await client.open(target)
   }
 
   async apply(...objects: ManifestObject[]): Promise<void> {
-    for (const object of objects) {
-      if (isWorkload(object)) await this.#workloads.apply(object)
-      else await writeManifest(this.manifests, object)
-    }
+    await this.#objects.apply(objects)
     await this.#record()
   }
 
   async delete(object: ObjectName): Promise<void> {
-    await deleteManifest(this.manifests, object)
+    await this.#objects.delete(object)
+  }
+
+  async objects(): Promise<ObjectSet> {
+    return await this.#objects.read()
   }
 
   async scale(workload: string, replicas: number): Promise<void> {
-    await this.#workloads.scale(workload, replicas)
+    await this.#objects.scale(workload, replicas)
+    const places = await this.#places()
     for (const where of this.#clients.keys()) {
-      if (!this.#exists(where)) this.#clients.delete(where)
+      if (!(where in places)) this.#clients.delete(where)
     }
     await this.#record()
   }
@@ -243,28 +275,27 @@ class NamespaceLab implements Lab {
     await this.close()
   }
 
-  #find(where: Where): Place {
-    if (where === 'outside' || where === 'fabric') return this.#place(where)
-    return this.nodes.find(({ name }) => name === where)?.place ?? this.pod(where).place
+  async #find(where: Where): Promise<Place> {
+    const place = (await this.#places())[where]
+    if (place === undefined) throw new LabError('LAB_NOT_FOUND', `the lab has no place ${where}`)
+    return place
   }
 
-  #exists(where: Where): boolean {
-    return (
-      where === 'outside' ||
-      where === 'fabric' ||
-      this.nodes.some(({ name }) => name === where) ||
-      this.pods.all.has(where)
-    )
+  /** Machines that are no nodes. */
+  #machines(): string[] {
+    return ['outside', 'fabric', ...(this.kubectl === undefined ? [] : ['control-plane'])]
   }
 
-  #place(name: string): Place {
-    return { namespace: namespaceName(this.name, name), cgroup: join(this.#names.cgroup, name) }
+  readonly #place = (name: string): Place => placeOf(this.#names, name)
+
+  async #places(): Promise<Record<string, Place>> {
+    const machines = this.#machines().map((name) => [name, this.#place(name)] as const)
+    const nodes = this.nodes.map(({ name, place }) => [name, place] as const)
+    const pods = [...this.pods.all].map(([name, { place }]) => [name, place] as const)
+    return { ...Object.fromEntries([...machines, ...nodes, ...pods]), ...(await readPodPlaces(this.folder)) }
   }
 
   async #record(): Promise<void> {
-    const places: Record<string, Place> = { outside: this.#place('outside'), fabric: this.#place('fabric') }
-    for (const node of this.nodes) places[node.name] = node.place
-    for (const [name, pod] of this.pods.all) places[name] = pod.place
     const nodes = this.nodes.map(({ name }) => name)
     const keep = this.#options.keep ?? false
     await writeLabRecord(this.#names, {
@@ -273,7 +304,21 @@ class NamespaceLab implements Lab {
       nodes,
       owner: await thisProcess(),
       keep,
-      places,
+      places: await this.#places(),
     })
+  }
+}
+
+function clientOf(node: string): string {
+  return node.replace('node', 'client')
+}
+
+function clientManifest({ name }: LabNode): ManifestObject {
+  const containers = [{ name: 'client', image: 'maglane/client' }]
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: clientOf(name) },
+    spec: { nodeName: name, containers, terminationGracePeriodSeconds: 0 },
   }
 }

@@ -3,6 +3,7 @@
 
 import { type AddressPair, nodeAddress, podCidr } from './address-plan.ts'
 import type { Place } from './enter.ts'
+import { instanceName, type LabNames, placeOf } from './lab-names.ts'
 import type { ManifestObject } from './manifest.ts'
 
 export interface LabNode {
@@ -12,6 +13,16 @@ export interface LabNode {
   /** Name of its agent's instance. */
   readonly instance: string
   readonly place: Place
+}
+
+export function labNodes(lab: LabNames, names: readonly string[]): LabNode[] {
+  return names.map((name, index) => ({
+    name,
+    index,
+    addresses: nodeAddress(index),
+    instance: instanceName(lab.lab, name),
+    place: placeOf(lab, name),
+  }))
 }
 
 /** The Node object that a cluster would have of it; each node is a zone of its own: `zone-a` for `node-a`. */

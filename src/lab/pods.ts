@@ -1,47 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The pods of a lab: makes them, tells the agents of them by manifests, removes them. */
+/** The pods of a lab without an API server: their manifests say how they are. */
 
-import { join } from 'node:path'
 import { serviceEnvironment } from '../dns/service-environment.ts'
 import { loadManifests } from '../source/manifests.ts'
-import { podAddress } from './address-plan.ts'
 import type { CniName } from './cni.ts'
 import { LabError } from './lab-error.ts'
-import { type LabNames, namespaceName } from './lab-names.ts'
+import type { LabNames } from './lab-names.ts'
 import { deleteManifest, writeManifest } from './manifest.ts'
-import { deleteNamespaces, inNamespace } from './namespace.ts'
 import type { LabNode } from './nodes.ts'
 import { type LabPod, type PodSpec, type PodState, podManifest, podPlaceName } from './pod.ts'
 import { writePodEtc } from './pod-etc.ts'
-import { connectPods, type PodLink } from './pod-network.ts'
-import { type PodServer, startPodServer } from './pod-server.ts'
-import { runChecked } from './run.ts'
-import { until } from './until.ts'
+import { haveDrained, PodRunner, type RunningPod } from './pod-runner.ts'
 
 /** terminationGracePeriodSeconds' default. */
 const graceMs = 30_000
 
-interface RunningPod {
-  readonly pod: LabPod
-  readonly server: PodServer | undefined
+interface KnownPod extends RunningPod {
   state: PodState
 }
 
 export class Pods {
-  readonly #cni: CniName
   readonly #names: LabNames
-  readonly #nodes: readonly LabNode[]
+  readonly #runner: PodRunner
   readonly #dns: boolean
-  readonly #running = new Map<string, RunningPod>()
-  // Neither an address nor a device name is used twice in a lab's life: what a removed pod leaves behind is seen.
-  readonly #podsMade = new Map<string, number>()
-  #linksMade = 0
+  readonly #running = new Map<string, KnownPod>()
 
   /** @param dns Pods ask the lab's DNS Service for names, not the machine's resolver. */
   constructor(cni: CniName, names: LabNames, nodes: readonly LabNode[], dns: boolean) {
-    this.#cni = cni
     this.#names = names
-    this.#nodes = nodes
+    this.#runner = new PodRunner(cni, names, nodes)
     this.#dns = dns
   }
 
@@ -52,12 +39,12 @@ export class Pods {
 
   /** Creates pods, all at a time; they are ready, and said to be, when it resolves. */
   async create(specs: readonly PodSpec[], workload = ''): Promise<LabPod[]> {
-    const pods = await this.#complete(specs.map((spec) => this.#plan(spec, workload)))
-    const links = pods.filter((pod) => !pod.hostNetwork).map((pod) => this.#link(pod))
-    await connectPods(this.#cni, links)
-    const running = await Promise.all(pods.map((pod) => this.#start(pod)))
+    const pods = await this.#complete(specs.map((spec) => this.#runner.plan(spec, workload)))
+    const running = await this.#runner.start(pods)
+    const state = { ready: true, terminating: false }
+    await Promise.all(running.map(({ pod }) => writeManifest(this.#names.manifests, podManifest(pod, state))))
     // In the order of their names, not of their starts: the oldest pods of a workload are the first.
-    for (const started of running) this.#running.set(podPlaceName(started.pod), started)
+    for (const started of running) this.#running.set(podPlaceName(started.pod), { ...started, state })
     return pods
   }
 
@@ -70,18 +57,16 @@ export class Pods {
 
   /** Waits until nobody is connected to the pod any more, at most as long as a pod's grace period usually lasts. */
   async haveDrained(placeName: string): Promise<void> {
-    const { pod } = this.#find(placeName)
-    const established = inNamespace(pod.place.namespace, ['ss', '--no-header', '--tcp', 'state', 'established'])
-    await until(`nobody is connected to ${placeName}`, async () => (await runChecked(established)) === '', graceMs)
+    await haveDrained(this.#find(placeName).pod, graceMs)
   }
 
   /** Ends a pod's server and removes the pod and its manifest. */
   async remove(placeName: string): Promise<void> {
-    const { pod, server } = this.#find(placeName)
+    const running = this.#find(placeName)
+    const { name, namespace } = running.pod
     this.#running.delete(placeName)
-    await deleteManifest(this.#names.manifests, { kind: 'Pod', name: pod.name, namespace: pod.namespace })
-    await server?.stop()
-    if (!pod.hostNetwork) await deleteNamespaces([pod.place.namespace])
+    await deleteManifest(this.#names.manifests, { kind: 'Pod', name, namespace })
+    await this.#runner.stop(running)
   }
 
   /** What a kubelet adds when it starts a container: the variables of the Services there are, and how to resolve names. */
@@ -97,32 +82,7 @@ export class Pods {
     )
   }
 
-  async #start(pod: LabPod): Promise<RunningPod> {
-    const server = pod.ports.length > 0 ? await startPodServer(pod, join(this.#names.folder, 'pods.log')) : undefined
-    const state = { ready: true, terminating: false }
-    await writeManifest(this.#names.manifests, podManifest(pod, state))
-    return { pod, server, state }
-  }
-
-  #plan(spec: PodSpec, workload: string): LabPod {
-    const node = this.#nodes.find(({ name }) => name === spec.node)
-    if (node === undefined) throw new LabError('LAB_NOT_FOUND', `pod ${spec.name}: the lab has no node ${spec.node}`)
-    const names = { namespace: 'default', hostname: '', subdomain: '' }
-    const common = { ...names, labels: {}, ports: [], hostNetwork: false, command: [], ...spec, workload }
-    if (common.hostNetwork) return { ...common, addresses: node.addresses, place: node.place }
-    const index = this.#podsMade.get(node.name) ?? 0
-    this.#podsMade.set(node.name, index + 1)
-    const namespace = namespaceName(this.#names.lab, podPlaceName(spec))
-    return { ...common, addresses: podAddress(node.index, index), place: { namespace, cgroup: node.place.cgroup } }
-  }
-
-  #link(pod: LabPod): PodLink {
-    const node = this.#nodes.find(({ name }) => name === pod.node)!
-    const device = `veth${++this.#linksMade}`
-    return { pod, nodeIndex: node.index, nodeNamespace: node.place.namespace, device }
-  }
-
-  #find(placeName: string): RunningPod {
+  #find(placeName: string): KnownPod {
     const running = this.#running.get(placeName)
     if (running === undefined) throw new LabError('LAB_NOT_FOUND', `the lab has no pod ${placeName}`)
     return running

@@ -2,7 +2,6 @@
 /** Runs the tour in a lab: applies the examples, calls everything, scales while calling. */
 
 import type { ObjectSet, Service } from '../model/types.ts'
-import { loadManifests } from '../source/manifests.ts'
 import { readExamples } from './examples.ts'
 import type { Lab } from './lab.ts'
 import type { ManifestObject } from './manifest.ts'
@@ -33,7 +32,7 @@ export async function runTour(lab: Lab, options: TourOptions): Promise<TourRepor
   const { signal, print } = options
   const examples = await readExamples(options.examples)
   await lab.apply(...examples)
-  const { objects } = await loadManifests(lab.manifests)
+  const objects = await lab.objects()
   await routeExternalAddresses(lab, objects)
   print(labTitle(lab))
   const frontends = tourFrontends(objects, lab.nodes.length)
@@ -42,9 +41,8 @@ export async function runTour(lab: Lab, options: TourOptions): Promise<TourRepor
   const scaling: TourReport['scaling'][number][] = []
   const deployment = scalable(examples, objects)
   if (deployment !== undefined) {
-    const { name, services } = deployment
+    const { name, services, replicas } = deployment
     const called = services.flatMap((service) => firstOfEachProtocol(frontends, service))
-    const replicas = [...lab.pods.all.values()].filter((pod) => pod.workload === name).length
     print(`\nScaling ${name} while it is called without a pause\n`)
     for (const [from, to] of [
       [replicas, replicas * 2],
@@ -99,16 +97,19 @@ async function routeExternalAddresses(lab: Lab, objects: ObjectSet): Promise<voi
 function scalable(
   examples: readonly ManifestObject[],
   objects: ObjectSet,
-): { name: string; services: string[] } | undefined {
+): { name: string; services: string[]; replicas: number } | undefined {
   for (const { kind, metadata, spec } of examples) {
     if (kind !== 'Deployment') continue
-    const labels =
-      (spec as { template?: { metadata?: { labels?: Record<string, string> } } }).template?.metadata?.labels ?? {}
+    const { template, replicas = 1 } = spec as {
+      template?: { metadata?: { labels?: Record<string, string> } }
+      replicas?: number
+    }
+    const labels = template?.metadata?.labels ?? {}
     const namespace = metadata.namespace ?? 'default'
     const services = [...objects.services]
       .filter(([, service]) => selects(service, namespace, labels))
       .map(([key]) => key)
-    if (services.length > 0) return { name: podPlaceName({ name: metadata.name, namespace }), services }
+    if (services.length > 0) return { name: podPlaceName({ name: metadata.name, namespace }), services, replicas }
   }
   return undefined
 }

@@ -4,6 +4,7 @@
 import { fileURLToPath } from 'node:url'
 import {
   type AddressPair,
+  controlPlaneAddress,
   externalCidr,
   nodeAddress,
   nodeGateway,
@@ -33,6 +34,31 @@ export function topologyLinks(name: (place: string) => string, nodes: readonly s
         `link add eth0 netns ${name(node)} type veth peer name ${fabricPort(index)} netns ${name('fabric')}`,
     ),
   ]
+}
+
+/** Lines of `ip -batch` that make the namespace of the API server, and its wire to the fabric. */
+export function controlPlaneLinks(name: (place: string) => string): string[] {
+  const [machine, fabric] = [name('control-plane'), name('fabric')]
+  return [`netns add ${machine}`, `link add eth0 netns ${machine} type veth peer name control netns ${fabric}`]
+}
+
+/** The fabric's end of the API server's wire: another port of the nodes' switch. */
+export function controlPlanePortSetup(): NamespaceSetup {
+  return { ...emptySetup, ip: ['link set control master lan', 'link set control up'] }
+}
+
+export function controlPlaneSetup(): NamespaceSetup {
+  return {
+    ...emptySetup,
+    sysctls: noDad,
+    ethtool: ['-K eth0 tx off'],
+    ip: [
+      'link set lo up',
+      ...address('eth0', controlPlaneAddress, 24, 64),
+      'link set eth0 up',
+      ...defaultRoute(nodeGateway),
+    ],
+  }
 }
 
 const forwarding = { 'net/ipv4/ip_forward': 1, 'net/ipv6/conf/all/forwarding': 1 }

@@ -36,8 +36,10 @@ export const tourCallers: readonly Where[] = ['client-a', 'node-a', 'outside']
 
 /** Every frontend that the Services of a lab have, in the order of their names. */
 export function tourFrontends(objects: ObjectSet, nodeCount: number): TourFrontend[] {
-  // The cluster's own Services are no examples: what the tour sends is not DNS.
-  const shown = [...objects.services].filter(([, { metadata }]) => metadata.namespace !== 'kube-system')
+  // The cluster's own Services are no examples: what the tour sends is neither DNS nor for the API.
+  const shown = [...objects.services].filter(
+    ([key, { metadata }]) => metadata.namespace !== 'kube-system' && key !== 'default/kubernetes',
+  )
   const services = shown.sort(([a], [b]) => (a < b ? -1 : 1))
   return services.flatMap(([key, service]) => serviceFrontends(key, service, nodeCount))
 }

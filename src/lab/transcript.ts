@@ -72,14 +72,25 @@ export function keptHelp(lab: Lab, example: TourFrontend | undefined): string {
       ? []
       : [
           `  bin/maglane lab exec ${lab.name} client-a -- curl -s http://${formatPeer(example)}/`,
-          `  bin/maglane lab exec ${lab.name} client-a -- getent hosts ${example.service.split('/').reverse().join('.')}`,
+          ...(lab.kubectl === undefined
+            ? [`  bin/maglane lab exec ${lab.name} client-a -- getent hosts ${nameOf(example)}`]
+            : []),
         ]),
     `  bin/maglane get services --instance ${node?.instance}`,
     `  bin/maglane monitor --instance ${node?.instance}`,
-    `  ls ${lab.manifests}    # the agents follow what is written there`,
+    ...(lab.kubectl === undefined
+      ? [`  ls ${lab.manifests}    # the agents follow what is written there`]
+      : [
+          `  ${lab.kubectl} get pods,services,endpointslices -o wide`,
+          `  ${lab.kubectl} scale deployment NAME --replicas=6    # and call again`,
+        ]),
     `  tail -f ${lab.agents.logFile(node?.name ?? '')}`,
     `To take it down:`,
     `  bin/maglane lab down ${lab.name}`,
   ]
   return `${lines.join('\n')}\n`
+}
+
+function nameOf({ service }: TourFrontend): string {
+  return service.split('/').reverse().join('.')
 }

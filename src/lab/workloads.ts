@@ -5,7 +5,8 @@ import type { Agents } from './agents.ts'
 import { LabError } from './lab-error.ts'
 import type { ManifestObject } from './manifest.ts'
 import type { LabNode } from './nodes.ts'
-import { type LabPod, type PodPort, type PodSpec, podPlaceName } from './pod.ts'
+import { type LabPod, type PodSpec, podPlaceName } from './pod.ts'
+import { type Container, podPorts } from './pod-object.ts'
 import type { Pods } from './pods.ts'
 
 interface PodTemplate {
@@ -15,9 +16,7 @@ interface PodTemplate {
     readonly hostNetwork?: boolean
     readonly hostname?: string
     readonly subdomain?: string
-    readonly containers?: readonly {
-      readonly ports?: readonly { readonly name?: string; readonly protocol?: string; readonly containerPort: number }[]
-    }[]
+    readonly containers?: readonly Pick<Container, 'ports'>[]
   }
 }
 
@@ -95,7 +94,7 @@ export class Workloads {
       namespace,
       node: template.spec?.nodeName ?? node,
       labels: template.metadata?.labels ?? {},
-      ports: containerPorts(template, name),
+      ports: podPorts(template.spec?.containers ?? [], name),
       hostNetwork: template.spec?.hostNetwork ?? false,
       hostname: template.spec?.hostname ?? '',
       subdomain: template.spec?.subdomain ?? '',
@@ -114,14 +113,4 @@ export class Workloads {
       return node
     })
   }
-}
-
-function containerPorts(template: PodTemplate, pod: string): PodPort[] {
-  const ports = (template.spec?.containers ?? []).flatMap((container) => container.ports ?? [])
-  return ports.map(({ name = '', protocol = 'TCP', containerPort }) => {
-    if (protocol !== 'TCP' && protocol !== 'UDP') {
-      throw new LabError('LAB_BAD_OBJECT', `pod ${pod}: the demo server speaks TCP and UDP, not ${protocol}`)
-    }
-    return { name, protocol, port: containerPort }
-  })
 }
