@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { ClientError, type Connection } from '../../src/lab/client-process.ts'
-import type { ClientAnswer } from '../../src/lab/client-protocol.ts'
+import type { ClientAnswer, ClientTarget } from '../../src/lab/client-protocol.ts'
 import { createLab, type Lab, type Where } from '../../src/lab/lab.ts'
 import { callWhile } from '../../src/lab/steady-calls.ts'
 import { until } from '../../src/lab/until.ts'
@@ -34,20 +34,14 @@ for (const socketLb of ['all', 'off'] as const) {
       )
       await lab.apply(service(name, n))
       for (const pod of [`${name}-a`, `${name}-b`]) {
-        for (const from of callers) await (await openTo(pod, from, n, 'tcp')).close()
+        for (const from of callers) await (await openTo(pod, from, target(n, 'ClusterIP', 'ipv4', 'tcp'))).close()
       }
     }
 
     /** Opens connections until one is answered by the pod that is wanted. */
-    async function openTo(
-      pod: string,
-      from: Where,
-      n: number,
-      proto: 'tcp' | 'udp',
-      connected = true,
-    ): Promise<Connection> {
+    async function openTo(pod: string, from: Where, wanted: ClientTarget): Promise<Connection> {
       return await until(`${from} reaches ${pod}`, async () => {
-        const connection = await lab.open(from, { ...target(n, 'ClusterIP', 'ipv4', proto), connected })
+        const connection = await lab.open(from, wanted)
         if ((await connection.ask()).pod === pod) return connection
         await connection.close()
         return undefined
@@ -80,35 +74,45 @@ for (const socketLb of ['all', 'off'] as const) {
       }
     })
 
-    test('TCP drains from a pod that terminates, UDP leaves it at once', async () => {
-      await twoPods('drain', 1)
-      const kept = await Promise.all(callers.map((from) => openTo('drain-b', from, 1, 'tcp')))
-      const unconnected = await Promise.all(callers.map((from) => openTo('drain-b', from, 1, 'udp', false)))
-      const connected = await Promise.all(callers.map((from) => openTo('drain-b', from, 1, 'udp')))
-      await lab.pods.setState('drain-b', { terminating: true })
-      await lab.agents.haveForgotten(lab.pod('drain-b'))
-      for (const [index, from] of callers.entries()) {
-        assert.equal((await kept[index]!.ask()).pod, 'drain-b', `${from} keeps its connection`)
-        assert.equal((await unconnected[index]!.ask()).pod, 'drain-a', `${from} is answered by another pod`)
-        // A socket that the hooks had connected is ended, so that its owner opens another; what tc translates just moves.
-        await until(
-          `${from}’s connected UDP socket leaves the pod`,
-          async () => {
-            // ECONNABORTED is told once, to whatever call comes first; then the socket is connected to nobody.
-            const ends = ['answered by drain-a', 'ECONNABORTED', 'EDESTADDRREQ']
-            return ends.includes(await codeOf(connected[index]!.ask()))
-          },
-          3_000,
-        )
-        for (let call = 0; call < 10; call++) {
-          assert.equal((await lab.request(from, target(1, 'ClusterIP', 'ipv4', 'tcp'))).pod, 'drain-a')
+    for (const family of families) {
+      test(`TCP drains from a pod that terminates, UDP leaves it at once, over ${family}`, async () => {
+        const n = family === 'ipv4' ? 1 : 7
+        const [name, ended, other] = ['', '-b', '-a'].map((suffix) => `drain-${family}${suffix}`)
+        await twoPods(name!, n)
+        const tcp = target(n, 'ClusterIP', family, 'tcp')
+        const udp = target(n, 'ClusterIP', family, 'udp')
+        const open = async (wanted: ClientTarget) =>
+          await Promise.all(callers.map((from) => openTo(ended!, from, wanted)))
+        const kept = await open(tcp)
+        const unconnected = await open({ ...udp, connected: false })
+        const connected = await open(udp)
+        await lab.pods.setState(ended!, { terminating: true })
+        await lab.agents.haveForgotten(lab.pod(ended!))
+        for (const [index, from] of callers.entries()) {
+          assert.equal((await kept[index]!.ask()).pod, ended, `${from} keeps its connection`)
+          assert.equal((await unconnected[index]!.ask()).pod, other, `${from} is answered by another pod`)
+          // A socket that the hooks had connected is ended, so that its owner opens another; what tc translates just moves.
+          await until(
+            `${from}’s connected UDP socket leaves the pod`,
+            async () => {
+              // ECONNABORTED is told once, to whatever call comes first; then the socket is connected to nobody.
+              const ends = [`answered by ${other}`, 'ECONNABORTED', 'EDESTADDRREQ']
+              return ends.includes(await codeOf(connected[index]!.ask()))
+            },
+            3_000,
+          )
+          for (let call = 0; call < 10; call++) {
+            assert.equal((await lab.request(from, tcp)).pod, other)
+          }
         }
-      }
-    })
+      })
+    }
 
     test('traffic outlives the agent’s sudden death, and connections its restart', async () => {
       await twoPods('outlive', 2)
-      const kept = await Promise.all(callers.map((from) => openTo('outlive-b', from, 2, 'tcp')))
+      const kept = await Promise.all(
+        callers.map((from) => openTo('outlive-b', from, target(2, 'ClusterIP', 'ipv4', 'tcp'))),
+      )
       const node = lab.node('node-a')
       await lab.agents.kill(node.name, 'SIGKILL')
       const everythingWorks = async (when: string): Promise<void> => {
