@@ -17,7 +17,7 @@ import { skipWithoutRoot } from './skip.ts'
 const callers = ['client-a', 'node-a', 'outside'] as const
 const combinations = families.flatMap((family) => protocols.map((proto) => ({ family, proto })))
 
-const [outer, inner, ending, balanced, contest] = [1, 2, 3, 4, 5] as const
+const [outer, inner, ending, balanced, contest, near] = [1, 2, 3, 4, 5, 7] as const
 
 /** A Service that wants the external IP of Service `contest`, of a certain age. */
 function contender(name: string, n: number, creationTimestamp: string): ManifestObject {
@@ -38,6 +38,8 @@ for (const socketLb of ['all', 'off'] as const) {
           podOf('ending', 'b'),
           podOf('old', 'a'),
           podOf('young', 'b'),
+          podOf('near', 'a'),
+          podOf('near', 'b'),
         ],
         [
           service('outer', outer, { externalTrafficPolicy: 'Local' }),
@@ -45,6 +47,7 @@ for (const socketLb of ['all', 'off'] as const) {
           service('ending', ending),
           contender('old', contest, '2026-01-01T00:00:00Z'),
           contender('young', contest + 1, '2026-01-02T00:00:00Z'),
+          service('near', near, { trafficDistribution: 'PreferClose' }),
         ],
       )
     })
@@ -104,6 +107,21 @@ for (const socketLb of ['all', 'off'] as const) {
         ),
       ])
       await assertOutcomes(lab, rows)
+    })
+
+    test('trafficDistribution: PreferClose stays in the zone while it has a backend', async () => {
+      const rows = (wants: Readonly<Record<string, string>>) =>
+        combinations.flatMap(({ family, proto }) =>
+          ['client-a', 'node-a', 'outside', 'client-b', 'node-b'].map((from): Expected => {
+            // The fabric brings the client outside to node-a, in zone-a.
+            const want = wants[from.endsWith('b') ? 'zone-b' : 'zone-a']!
+            return { from, what: 'ClusterIP', target: target(near, 'ClusterIP', family, proto), want }
+          }),
+        )
+      await assertOutcomes(lab, rows({ 'zone-a': 'near-a', 'zone-b': 'near-b' }))
+      await lab.pods.setState('near-a', { ready: false })
+      await lab.agents.haveForgotten(lab.pod('near-a'))
+      await assertOutcomes(lab, rows({ 'zone-a': 'near-b', 'zone-b': 'near-b' }))
     })
 
     test('terminating backends serve when there are no others, and only then', async () => {
@@ -185,3 +203,33 @@ for (const socketLb of ['all', 'off'] as const) {
     })
   })
 }
+
+describe('with kube-proxy’s flags', skipWithoutRoot, () => {
+  let lab: Lab
+  before(async () => {
+    const agentArguments = ['--masquerade-all', '--localhost-nodeports=false', '--nodeport-addresses=192.0.2.0/24']
+    lab = await labWith({ socketLb: 'off', agentArguments }, [podOf('web', 'a')], [service('web', 1)])
+  })
+  after(async () => await lab?.close())
+
+  test('--masquerade-all hides pods and clients outside from a backend of their node', async () => {
+    const rows = combinations.flatMap(({ family, proto }) =>
+      ['client-a', 'outside'].map((from): Expected => {
+        const there = target(1, 'ClusterIP', family, proto)
+        return { from, what: 'ClusterIP', target: there, want: 'web-a', seen: nodeAddress(0)[family] }
+      }),
+    )
+    await assertOutcomes(lab, rows)
+  })
+
+  test('--nodeport-addresses restricts the family that it names, --localhost-nodeports closes 127.0.0.1', async () => {
+    const rows = callers.flatMap((from) =>
+      combinations.map(({ family, proto }): Expected => {
+        const want = family === 'ipv6' ? 'web-a' : 'ECONNREFUSED'
+        return { from, what: 'NodePort', target: target(1, 'NodePort', family, proto), want }
+      }),
+    )
+    const local = { ...target(1, 'NodePort', 'ipv4', 'tcp'), address: '127.0.0.1' }
+    await assertOutcomes(lab, [...rows, { from: 'node-a', what: 'localhost', target: local, want: 'ECONNREFUSED' }])
+  })
+})
