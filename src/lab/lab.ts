@@ -264,6 +264,7 @@ class NamespaceLab implements Lab {
   leave(): void {
     for (const client of this.#clients.values()) client.stop()
     this.#clients.clear()
+    this.pods.leave()
   }
 
   async close(): Promise<void> {

@@ -39,7 +39,8 @@ export class PodRunner {
     const node = this.#nodes.find(({ name }) => name === spec.node)
     if (node === undefined) throw new LabError('LAB_NOT_FOUND', `pod ${spec.name}: the lab has no node ${spec.node}`)
     const names = { namespace: 'default', hostname: '', subdomain: '' }
-    const common = { ...names, labels: {}, ports: [], hostNetwork: false, command: [], ...spec, workload }
+    const none = { labels: {}, ports: [], hostNetwork: false, command: [], containers: [] }
+    const common = { ...names, ...none, ...spec, workload }
     if (common.hostNetwork) return { ...common, addresses: node.addresses, place: node.place }
     const index = this.#podsMade.get(node.name) ?? 0
     this.#podsMade.set(node.name, index + 1)

@@ -4,6 +4,7 @@
 import type { AddressPair } from './address-plan.ts'
 import type { Place } from './enter.ts'
 import type { ManifestObject } from './manifest.ts'
+import type { Container } from './pod-object.ts'
 
 export interface PodPort {
   /** '' for none. */
@@ -27,6 +28,8 @@ export interface PodSpec {
   readonly subdomain?: string
   /** What runs in the demo server's place; prints something once its ports are open. */
   readonly command?: readonly string[]
+  /** Their probes say when it is ready; without any it is once it runs. */
+  readonly containers?: readonly Container[]
 }
 
 export interface LabPod extends Required<PodSpec> {

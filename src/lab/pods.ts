@@ -10,17 +10,21 @@ import { deleteManifest, writeManifest } from './manifest.ts'
 import type { LabNode } from './nodes.ts'
 import { type LabPod, type PodSpec, type PodState, podManifest, podPlaceName } from './pod.ts'
 import { writePodEtc } from './pod-etc.ts'
+import { followPodReadiness, hasProbes } from './pod-readiness.ts'
 import { haveDrained, PodRunner, type RunningPod } from './pod-runner.ts'
 
 /** terminationGracePeriodSeconds' default. */
 const graceMs = 30_000
 
 interface KnownPod extends RunningPod {
+  /** Ends its probes. */
+  readonly ending: AbortController
   state: PodState
 }
 
 export class Pods {
   readonly #names: LabNames
+  readonly #nodes: readonly LabNode[]
   readonly #runner: PodRunner
   readonly #dns: boolean
   readonly #running = new Map<string, KnownPod>()
@@ -28,6 +32,7 @@ export class Pods {
   /** @param dns Pods ask the lab's DNS Service for names, not the machine's resolver. */
   constructor(cni: CniName, names: LabNames, nodes: readonly LabNode[], dns: boolean) {
     this.#names = names
+    this.#nodes = nodes
     this.#runner = new PodRunner(cni, names, nodes)
     this.#dns = dns
   }
@@ -37,14 +42,18 @@ export class Pods {
     return new Map([...this.#running].map(([name, { pod }]) => [name, pod]))
   }
 
-  /** Creates pods, all at a time; they are ready, and said to be, when it resolves. */
+  /** Creates pods, all at a time; they run, and are ready unless they have probes, when it resolves. */
   async create(specs: readonly PodSpec[], workload = ''): Promise<LabPod[]> {
     const pods = await this.#complete(specs.map((spec) => this.#runner.plan(spec, workload)))
     const running = await this.#runner.start(pods)
-    const state = { ready: true, terminating: false }
-    await Promise.all(running.map(({ pod }) => writeManifest(this.#names.manifests, podManifest(pod, state))))
+    const known = running.map((started): KnownPod => {
+      const state = { ready: !hasProbes(started.pod), terminating: false }
+      return { ...started, state, ending: new AbortController() }
+    })
+    await Promise.all(known.map(({ pod, state }) => writeManifest(this.#names.manifests, podManifest(pod, state))))
     // In the order of their names, not of their starts: the oldest pods of a workload are the first.
-    for (const started of running) this.#running.set(podPlaceName(started.pod), { ...started, state })
+    for (const one of known) this.#running.set(podPlaceName(one.pod), one)
+    for (const one of known) if (hasProbes(one.pod)) void this.#followReadiness(one)
     return pods
   }
 
@@ -64,9 +73,35 @@ export class Pods {
   async remove(placeName: string): Promise<void> {
     const running = this.#find(placeName)
     const { name, namespace } = running.pod
+    running.ending.abort()
     this.#running.delete(placeName)
     await deleteManifest(this.#names.manifests, { kind: 'Pod', name, namespace })
     await this.#runner.stop(running)
+  }
+
+  /** Ends the probes: what was last said of the pods stays. */
+  leave(): void {
+    for (const { ending } of this.#running.values()) ending.abort()
+  }
+
+  async #followReadiness({ pod, ending: { signal } }: KnownPod): Promise<void> {
+    const node = this.#nodes.find(({ name }) => name === pod.node)!
+    let said: Promise<void> = Promise.resolve()
+    await followPodReadiness(pod, node, signal, (ready) => {
+      said = said.then(async () => {
+        if (!signal.aborted) await this.#sayReady(pod, ready, signal)
+      })
+    })
+    await said
+  }
+
+  async #sayReady(pod: LabPod, ready: boolean, signal: AbortSignal): Promise<void> {
+    try {
+      await this.setState(podPlaceName(pod), { ready })
+    } catch (error) {
+      // A lab that is taken down meanwhile has no folder to write to.
+      if (!signal.aborted) throw error
+    }
   }
 
   /** What a kubelet adds when it starts a container: the variables of the Services there are, and how to resolve names. */

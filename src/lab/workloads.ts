@@ -16,7 +16,7 @@ interface PodTemplate {
     readonly hostNetwork?: boolean
     readonly hostname?: string
     readonly subdomain?: string
-    readonly containers?: readonly Pick<Container, 'ports'>[]
+    readonly containers?: readonly Container[]
   }
 }
 
@@ -98,6 +98,7 @@ export class Workloads {
       hostNetwork: template.spec?.hostNetwork ?? false,
       hostname: template.spec?.hostname ?? '',
       subdomain: template.spec?.subdomain ?? '',
+      containers: template.spec?.containers ?? [],
     }
   }
 

@@ -9,7 +9,7 @@ const head = `# Services, told by running them
 Written by \`node scripts/tutorial.ts\`, which plays every story in the lab and asserts what it shows; do not edit. The lab is a
 small cluster in network namespaces of one machine: \`node-a\` (172.18.0.11) and \`node-b\` (172.18.0.12), a client Pod on each
 (\`client-a\`, \`client-b\`), and a machine outside (198.51.100.10). There is no API server: agents and DNS follow the
-folder \`manifests\`, and Pods run what a kubelet would.
+folder \`manifests\`, and the lab does what scheduler and kubelets would.
 
 \`$\` is the prompt of whoever looks after the folder; any other prompt names the Pod, node or machine where the command
 runs. \`LAB\` stands for the lab's name. Each story begins in a fresh lab. To try it yourself: \`bin/maglane lab --keep\`, then

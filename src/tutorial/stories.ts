@@ -3,6 +3,7 @@
 
 import { clusterIp } from './stories/cluster-ip.ts'
 import { externalName } from './stories/external-name.ts'
+import { headless } from './stories/headless.ts'
 import { inTheKernel } from './stories/in-the-kernel.ts'
 import { loadBalancer } from './stories/load-balancer.ts'
 import { names } from './stories/names.ts'
@@ -21,5 +22,6 @@ export const stories: readonly Story[] = [
   withoutSelector,
   names,
   externalName,
+  headless,
   inTheKernel,
 ]
