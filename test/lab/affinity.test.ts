@@ -149,9 +149,9 @@ for (const socketLb of ['all', 'off'] as const) {
       const silent = unknown.splice(0, 60)
       const steady = unknown.splice(0, 3)
       const ask = async (address: string) => await answerer('outside', { ...wanted, sourceAddress: address })
+      assert.equal(new Set(Object.values(await backends(2))).size, 1)
       const boundMs = performance.now()
       await Promise.all([...silent, ...steady].map(ask))
-      assert.equal(new Set(Object.values(await backends(2))).size, 1)
       await lab.pods.create(['a2', 'b1', 'b2'].map((place) => podOf('brief', place)))
       // Each is asked once, so that nobody's silence is broken by the asking.
       await until('silence outlasts the affinity', async () => {
@@ -159,7 +159,7 @@ for (const socketLb of ['all', 'off'] as const) {
         return (await ask(silent.pop()!)) !== only
       })
       assert.ok(performance.now() - boundMs >= briefSeconds * 1000)
-      // These were as silent, for longer than the last stranger.
+      // These were bound before the strangers, and silent since.
       assert.ok(new Set(Object.values(await backends(2))).size > 1)
     })
   })
