@@ -230,6 +230,12 @@ function readQuote(view: DataView, at: number, v6: boolean): Pick<Frame, 'tuple'
 
 const MAPPED_PREFIX = `${'\0'.repeat(10)}\xff\xff`
 
+/** Whether an answer may go there: not to 0.0.0.0/8, ::, or a group (RFC 1122, 3.2.2; RFC 4443, 2.4). */
+export function isUnicast(address: AddressText): boolean {
+  if (isMapped(address)) return address.charCodeAt(12) > 0 && address.charCodeAt(12) < 224
+  return address.charCodeAt(0) !== 0xff && /[^\0]/.test(address)
+}
+
 /** IPv4's form in the maps; on the wire it is no address (RFC 4942, 2.2). */
 function isMapped(address: AddressText): boolean {
   return address.startsWith(MAPPED_PREFIX)

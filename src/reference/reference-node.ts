@@ -9,7 +9,7 @@ import type { Reason as reasons } from '../abi/generated.ts'
 import { refusalOf, timeExceededOf } from './answers.ts'
 import { type Connection, type Entry, FlowMemory, isClosed, type Side } from './flow-memory.ts'
 import { clientHash, slotOf, tupleHash } from './hash.ts'
-import { type AddressText, type Frame, readFrame, type Tuple } from './read-frame.ts'
+import { type AddressText, type Frame, isUnicast, readFrame, type Tuple } from './read-frame.ts'
 import { rewriteError, rewritePacket, rewritePing } from './rewrite.ts'
 import { inCidr, type World, type WorldBackend, type WorldFrontend, type WorldSet } from './world.ts'
 
@@ -371,7 +371,8 @@ class Case {
 
   /** @param packet Undefined: the answer cannot be built. */
   #answer(reason: Reason, packet: Uint8Array | undefined, about: About): Judgement {
-    if (packet === undefined) return verdict('DROP_REPLY_FAILED', this.#packet.bytes, about)
+    if (packet === undefined || !isUnicast(this.#tuple.src))
+      return verdict('DROP_REPLY_FAILED', this.#packet.bytes, about)
     const { hook, ifindex } = this.#packet.passage
     // On loopback what the node sends itself comes in as it is.
     const loops = hook === 'tc_net_out' && ifindex === LOOPBACK_IFINDEX
