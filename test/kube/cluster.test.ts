@@ -41,16 +41,24 @@ withCluster('a cluster with an API server', {}, (lab) => {
       const steady = await callWhile(lab(), tourCallers, web, () => lab().scale('web', replicas))
       assert.ok(steady.calls > 0)
       assert.deepEqual(steady.failed, [], `while scaling to ${replicas}`)
-      const pods = await kubectl('get', 'pods', '-l', 'app=web', '-o', 'jsonpath={.items[*].metadata.name}')
-      const slices = await kubectl(
-        ...['get', 'endpointslices', '-l', 'kubernetes.io/service-name=web'],
-        ...['-o', 'jsonpath={.items[0].endpoints[*].targetRef.name}'],
-      )
-      assert.deepEqual(slices.split(' ').sort(), pods.split(' ').sort())
-      const answered = new Set<string>()
-      for (let calls = 0; calls < 100; calls++)
-        answered.add((await call(lab(), 'client-a', web[0]!)).answer?.pod ?? 'nobody')
-      assert.deepEqual([...answered].sort(), pods.split(' ').sort())
+      // The controllers follow at their own pace, and the agents follow them.
+      const pods = await until('the slices hold the Pods', async () => {
+        const names = await kubectl('get', 'pods', '-l', 'app=web', '-o', 'jsonpath={.items[*].metadata.name}')
+        const slices = await kubectl(
+          ...['get', 'endpointslices', '-l', 'kubernetes.io/service-name=web'],
+          ...['-o', 'jsonpath={.items[0].endpoints[*].targetRef.name}'],
+        )
+        const sorted = names.split(' ').sort()
+        return sorted.length === replicas && slices.split(' ').sort().join(' ') === sorted.join(' ')
+          ? sorted
+          : undefined
+      })
+      await until('every Pod answers, and nobody else', async () => {
+        const answered = new Set<string>()
+        for (let calls = 0; calls < 100; calls++)
+          answered.add((await call(lab(), 'client-a', web[0]!)).answer?.pod ?? 'nobody')
+        return [...answered].sort().join(' ') === pods.join(' ')
+      })
     }
   })
 
